@@ -1,0 +1,38 @@
+// An IPv4 or IPv6 address in network order; IPv4 is kept as the mapped form ::ffff:a.b.c.d, so one type serves both.
+// Thread: any.
+#pragma once
+
+#include <array>
+#include <cstring>
+
+#include "base/bytes.hpp"
+
+namespace cutwater {
+
+struct IpAddress {
+  std::array<std::uint8_t, 16> bytes{};
+  bool operator==(const IpAddress&) const = default;
+
+  [[nodiscard]] bool is_v4() const noexcept {
+    static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    return std::memcmp(bytes.data(), kMapped.data(), kMapped.size()) == 0;
+  }
+  /// The four bytes of an IPv4 address. Requires: is_v4().
+  [[nodiscard]] const std::uint8_t* v4() const noexcept { return bytes.data() + 12; }
+
+  static IpAddress from_v4(const std::uint8_t* p) noexcept {
+    IpAddress a;
+    a.bytes[10] = a.bytes[11] = 0xff;
+    std::memcpy(a.bytes.data() + 12, p, 4);
+    return a;
+  }
+  static IpAddress from_v6(const std::uint8_t* p) noexcept {
+    IpAddress a;
+    std::memcpy(a.bytes.data(), p, 16);
+    return a;
+  }
+};
+
+using MacAddress = std::array<std::uint8_t, 6>;
+
+}  // namespace cutwater

@@ -1,0 +1,52 @@
+// Bytes that must not be copied by accident, printed, or outlive their use. Reading them is the word `expose`.
+// Thread: the owner's.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/bytes.hpp"
+
+namespace cutwater {
+
+/// Overwrites memory in a way the compiler may not remove.
+inline void wipe(void* p, std::size_t bytes) noexcept {
+  std::memset(p, 0, bytes);
+  __asm__ __volatile__("" : : "r"(p) : "memory");
+}
+
+/// Up to N secret bytes, with their length. Movable (the source is wiped), never copyable.
+template <std::size_t N>
+class Secret {
+ public:
+  Secret() noexcept = default;
+  explicit Secret(Bytes bytes) noexcept { assign(bytes); }
+  Secret(const Secret&) = delete;
+  Secret& operator=(const Secret&) = delete;
+  Secret(Secret&& other) noexcept { take(other); }
+  Secret& operator=(Secret&& other) noexcept {
+    if (this != &other) take(other);
+    return *this;
+  }
+  ~Secret() { wipe(bytes_.data(), N); }
+
+  /// Requires: bytes.size() <= N; what exceeds it is cut off.
+  void assign(Bytes bytes) noexcept {
+    size_ = std::min(bytes.size(), N);
+    if (size_ != 0) std::memcpy(bytes_.data(), bytes.data(), size_);
+  }
+  [[nodiscard]] Bytes expose() const noexcept { return {bytes_.data(), size_}; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+
+ private:
+  void take(Secret& other) noexcept {
+    assign(other.expose());
+    wipe(other.bytes_.data(), N);
+    other.size_ = 0;
+  }
+  std::array<std::uint8_t, N> bytes_{};
+  std::size_t size_ = 0;
+};
+
+}  // namespace cutwater

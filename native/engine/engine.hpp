@@ -1,0 +1,97 @@
+// The dataplane as one object: ports, workers, secure processors. The add-on and the native tests drive it.
+// Thread: control thread, all of it. Workers are reached by mailbox only; nothing here waits for a packet.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "engine/config.hpp"
+#include "port/port.hpp"
+
+namespace cutwater::engine {
+
+enum class ErrorCode : std::uint8_t {
+  config_invalid,     // a value the engine cannot use; the message names it
+  port_unavailable,   // device missing, no permission, offloads on, already attached
+  certificate_invalid,
+  closed,
+};
+
+struct Error {
+  ErrorCode code = ErrorCode::config_invalid;
+  std::string message;
+};
+
+struct Counter {
+  std::string name;    // snake_case, stable: "packets_up", "drop_bad_checksum", "reset_bad_tag", "handshake_no_shared_suite"
+  std::string service; // "" when it belongs to no service
+  std::uint64_t value = 0;
+};
+
+/// Something that happened to one flow, for operators: sampled, bounded, never per packet.
+struct Event {
+  std::uint64_t at_us = 0;      // since start
+  std::string kind;             // "established" | "handshake_failed" | "reset" | "closed"
+  std::string service, client;  // client as "address:port"
+  std::string detail;           // "TLS 1.3 TLS_AES_128_GCM_SHA256 x25519 h2 resumed" …
+};
+
+/// One packet in or out, as the splice saw it. Only while tracing.
+struct TraceEntry {
+  std::uint64_t at_us = 0;
+  std::uint32_t flow = 0;
+  std::string side;        // "client" | "server"
+  std::string direction;   // "rx" | "tx"
+  std::uint32_t seq = 0, ack = 0, window = 0, payload_bytes = 0;  // window already scaled
+  std::string flags;       // "S", "SA", "A", "PA", "FA", "R" …
+  std::int64_t first_record = -1, last_record = -1;               // record numbers carried, -1 when none
+  std::string note;        // "record 0 opened in place", "custody", "local: handshake flight" …
+};
+
+struct FlowEntry {
+  std::string service, client, server, state;     // "handshake" | "established" | "closing" …
+  std::string up, down;                           // "cut-through" | "custody" | "closed"
+  std::string version, suite;
+  std::uint64_t up_bytes = 0, down_bytes = 0, age_ms = 0, idle_ms = 0;
+};
+
+struct StartReport {
+  std::vector<port::PortReport> ports;   // in the order of EngineConfig::interfaces
+  std::string aead;                      // backend in use
+};
+
+class Engine {
+ public:
+  Engine();
+  ~Engine();  // closes
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Opens ports, starts secure processors, then workers. On failure nothing is left behind.
+  Result<StartReport, Error> start(const EngineConfig& config);
+  /// Replaces the services. Established flows keep what they were set up with; interfaces and workers cannot change.
+  Result<bool, Error> apply(const std::vector<ServiceConfig>& services);
+  [[nodiscard]] std::vector<Counter> counters() const;
+  std::vector<Event> take_events();
+  /// Starts (capacity > 0) or stops (0) recording packets of flows that begin from now on.
+  void trace(std::uint32_t capacity);
+  std::vector<TraceEntry> take_trace();
+  [[nodiscard]] std::vector<FlowEntry> flows(std::uint32_t limit);
+  /// Stops in the reverse order of start(). Idempotent.
+  void close();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Facts about this build, for `doctor` and bug reports.
+struct BuildInfo {
+  std::string version, openssl, ipsec_mb, libxdp, compiler;
+};
+BuildInfo build_info();
+
+}  // namespace cutwater::engine

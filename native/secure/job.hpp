@@ -1,0 +1,83 @@
+// What workers and secure processors say to each other. Plain values, moved through bounded rings; each is owned by one side.
+// Thread: see pool.hpp. Implements: A5, H4.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/ip_address.hpp"
+#include "base/tick.hpp"
+#include "record/traffic_secret.hpp"
+
+namespace cutwater::secure {
+
+/// Names a handshake for both sides. A stale token (the flow is gone) is recognised by its generation and dropped.
+struct Token {
+  std::uint32_t flow = 0;
+  std::uint32_t generation = 0;
+  bool operator==(const Token&) const = default;
+};
+
+struct Request {
+  enum class Kind : std::uint8_t {
+    start,   // a new handshake; bytes hold the client's first records
+    input,   // more records
+    cancel,  // the client has gone: forget it
+  };
+  Kind kind = Kind::start;
+  Token token;
+  std::uint32_t service = 0;         // index into the pool's service contexts
+  Tick deadline = kNever;            // past it the handshake is not worth a signature any more
+  IpAddress client;                  // for session binding and events
+  std::vector<std::uint8_t> bytes;   // whole TLS records, header included, in stream order
+};
+
+/// Why a handshake failed; one list for counters, events and docs.
+enum class HandshakeFailure : std::uint8_t {
+  none,
+  bad_record,             // not TLS, or framing broken: client's fault
+  plain_http,             // an HTTP request on the TLS port: client's fault
+  bad_hello,              // unparsable or illegal ClientHello
+  no_shared_version,
+  no_shared_suite,
+  unknown_name,           // SNI names no certificate and the service is strict
+  no_shared_protocol,     // ALPN
+  client_certificate_missing,
+  client_certificate_rejected,  // unknown CA, expired, revoked, bad signature
+  client_alert,           // the client sent a fatal alert
+  bad_finished,
+  deadline,               // waited too long in the queue
+  overload,               // the processors' queue was full
+  internal,               // ours: see the event's text
+};
+std::string_view to_string(HandshakeFailure failure) noexcept;
+
+/// Everything the fast path needs to go on without the TLS object, which is freed.
+struct Established {
+  const record::Suite* suite = nullptr;
+  record::TrafficKeys up_keys, down_keys;             // client write / server write
+  record::TrafficSecret up_secret, down_secret;       // TLS 1.3 only: for key updates
+  std::uint64_t up_number = 0, down_number = 0;       // next record numbers (down: after the tickets; TLS 1.2: 1 each)
+  std::uint16_t max_fragment_bytes = 16384;           // max_fragment_length, when the client asked
+  bool is_resumed = false;
+  std::string server_name, protocol, client_subject;  // SNI, ALPN, subject of the client's certificate
+};
+
+struct Reply {
+  enum class Kind : std::uint8_t {
+    output,       // bytes for the client; the handshake goes on
+    established,  // bytes (may be empty), then the keys
+    failed,       // bytes hold the alert (may be empty), then the flow ends
+  };
+  Kind kind = Kind::output;
+  Token token;
+  std::vector<std::uint8_t> bytes;       // whole records, as the TLS library cut them
+  std::uint32_t consumed_bytes = 0;      // of all input so far: what the handshake used; the rest is application data
+  std::unique_ptr<Established> established;
+  HandshakeFailure failure = HandshakeFailure::none;
+  std::uint8_t alert = 0;                // the alert sent or received, 0 when none
+  std::string detail;                    // for the event, one line, no secrets
+};
+
+}  // namespace cutwater::secure

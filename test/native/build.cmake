@@ -1,0 +1,6 @@
+# One binary for all native tests (doctest). Tests mirror native/: test/native/a/b_test.cpp tests native/a/b.cpp.
+file(GLOB_RECURSE CUTWATER_TEST_SOURCES CONFIGURE_DEPENDS test/native/*_test.cpp test/invariants/*_test.cpp
+  test/differential/*_test.cpp test/conformance/*_test.cpp)
+add_executable(cutwater_tests test/native/main.cpp ${CUTWATER_TEST_SOURCES})
+target_include_directories(cutwater_tests PRIVATE test)
+target_link_libraries(cutwater_tests PRIVATE cutwater)
