@@ -1,0 +1,50 @@
+// What the path knows of the services: built by the control thread, swapped in whole, read-only for the worker.
+// Thread: immutable after construction.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/ip_address.hpp"
+
+namespace cutwater::path {
+
+/// Layer-2 way to a neighbour, from the kernel's FIB and neighbour tables.
+struct NextHop {
+  MacAddress mac{};
+  bool is_known = false;
+};
+
+struct Server {
+  IpAddress address;
+  std::uint16_t port = 0;
+  NextHop hop;
+};
+
+struct Service {
+  std::string name;
+  std::uint32_t id = 0;                 // index of its TLS context in secure::Pool and of its counters; stable over reloads
+  IpAddress address;                    // where clients connect
+  std::uint16_t port = 0;
+  std::vector<Server> servers;          // direct mode: exactly one, at the same address
+  std::uint8_t overhead_bytes = 29;     // largest record overhead it may negotiate: clamps the MSS shown to servers (A4)
+  bool truncation_forward = false;
+  bool release_streaming = false;
+  std::uint32_t idle_timeout_ms = 300'000;
+  std::uint32_t handshake_timeout_ms = 10'000;
+  std::uint64_t rekey_after_records = 0;  // 0: the suite's limit
+};
+
+struct SideConfig {
+  MacAddress mac{};          // our own
+  std::uint16_t mtu = 1500;
+  std::uint16_t vlan = 0;    // 0: untagged
+};
+
+struct Services {
+  std::vector<Service> list;
+  SideConfig client, server;
+};
+
+}  // namespace cutwater::path
