@@ -1,0 +1,30 @@
+// The Internet checksum (RFC 1071): one's complement sum of 16-bit words, computed on whatever width the machine likes.
+// Thread: any.
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/ip_address.hpp"
+
+namespace cutwater::wire {
+
+/// One's complement sum of the bytes, folded to 32 bits, in the machine's own byte order. Odd lengths are padded with zero.
+/// Cost: one pass; AVX2 where the machine has it.
+std::uint32_t sum(Bytes bytes) noexcept;
+/// The same by the definition, two bytes at a time: the golden model of the tests.
+std::uint32_t sum_slow(Bytes bytes) noexcept;
+
+/// Folds a sum to 16 bits and complements it: what goes into the header, in the machine's byte order (store with memcpy).
+constexpr std::uint16_t fold(std::uint64_t s) noexcept {
+  s = (s & 0xffff'ffff) + (s >> 32);
+  s = (s & 0xffff'ffff) + (s >> 32);
+  s = (s & 0xffff) + (s >> 16);
+  s = (s & 0xffff) + (s >> 16);
+  s = (s & 0xffff) + (s >> 16);
+  return static_cast<std::uint16_t>(~s);
+}
+
+/// The pseudo header's share (RFC 9293 3.1, RFC 8200 8.1) for `segment_bytes` of TCP header and payload.
+std::uint64_t pseudo_header_sum(const IpAddress& source, const IpAddress& destination, std::uint8_t protocol,
+                                std::uint32_t segment_bytes) noexcept;
+
+}  // namespace cutwater::wire

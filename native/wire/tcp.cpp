@@ -1,0 +1,212 @@
+#include "wire/tcp.hpp"
+
+#include <algorithm>
+
+#include "wire/checksum.hpp"
+
+namespace cutwater::wire {
+namespace {
+
+constexpr std::uint16_t kEtherIpv4 = 0x0800, kEtherIpv6 = 0x86dd, kEtherVlan = 0x8100, kEtherQinq = 0x88a8;
+constexpr std::uint8_t kOptEnd = 0, kOptNop = 1, kOptMss = 2, kOptScale = 3, kOptSackPermitted = 4, kOptSack = 5,
+                       kOptTimestamps = 8, kOptMd5 = 19, kOptAo = 29;
+constexpr std::uint8_t kMaxWindowScale = 14;  // RFC 7323 2.3
+
+ParseError parse_tcp(MutableBytes segment, Segment& out) noexcept {
+  if (segment.size() < kTcpBytes) return ParseError::short_header;
+  const std::uint8_t* p = segment.data();
+  const std::size_t header_bytes = static_cast<std::size_t>(p[12] >> 4) * 4;
+  if (header_bytes < kTcpBytes || header_bytes > segment.size()) return ParseError::bad_length;
+  const std::uint64_t pseudo =
+      pseudo_header_sum(out.source, out.destination, kProtocolTcp, static_cast<std::uint32_t>(segment.size()));
+  if (fold(pseudo + sum(segment)) != 0) return ParseError::bad_checksum;
+  out.source_port = load_be16(p);
+  out.destination_port = load_be16(p + 2);
+  out.seq = SeqNum{load_be32(p + 4)};
+  out.ack = SeqNum{load_be32(p + 8)};
+  out.flags = p[13];
+  out.window = load_be16(p + 14);
+  out.options = TcpOptions{};
+  parse_options({p + kTcpBytes, header_bytes - kTcpBytes}, out.options);
+  out.payload = segment.data() + header_bytes;
+  out.payload_bytes = static_cast<std::uint32_t>(segment.size() - header_bytes);
+  return ParseError::none;
+}
+
+ParseError parse_ipv4(MutableBytes ip, Segment& out) noexcept {
+  if (ip.size() < kIpv4Bytes) return ParseError::short_header;
+  const std::uint8_t* p = ip.data();
+  const std::size_t header_bytes = static_cast<std::size_t>(p[0] & 0x0f) * 4;
+  const std::size_t total_bytes = load_be16(p + 2);
+  if ((p[0] >> 4) != 4 || header_bytes < kIpv4Bytes || total_bytes < header_bytes || total_bytes > ip.size()) {
+    return ParseError::bad_length;
+  }
+  if (p[9] != kProtocolTcp) return ParseError::not_tcp;
+  if ((load_be16(p + 6) & 0x3fff) != 0) return ParseError::fragment;  // more fragments, or an offset
+  if (fold(sum({p, header_bytes})) != 0) return ParseError::bad_checksum;
+  out.traffic_class = p[1];
+  out.ttl = p[8];
+  out.source = IpAddress::from_v4(p + 12);
+  out.destination = IpAddress::from_v4(p + 16);
+  return parse_tcp(ip.subspan(header_bytes, total_bytes - header_bytes), out);
+}
+
+// Extension headers before TCP are not steered here by the XDP program; a packet that has one is not ours.
+ParseError parse_ipv6(MutableBytes ip, Segment& out) noexcept {
+  if (ip.size() < kIpv6Bytes) return ParseError::short_header;
+  const std::uint8_t* p = ip.data();
+  const std::size_t payload_bytes = load_be16(p + 4);
+  if ((p[0] >> 4) != 6 || kIpv6Bytes + payload_bytes > ip.size()) return ParseError::bad_length;
+  if (p[6] != kProtocolTcp) return ParseError::not_tcp;
+  out.traffic_class = static_cast<std::uint8_t>((p[0] << 4) | (p[1] >> 4));
+  out.ttl = p[7];
+  out.source = IpAddress::from_v6(p + 8);
+  out.destination = IpAddress::from_v6(p + 24);
+  return parse_tcp(ip.subspan(kIpv6Bytes, payload_bytes), out);
+}
+
+std::uint8_t* put_options(const TcpOptions& o, std::uint8_t* p) noexcept {
+  if (o.mss != 0) {
+    p[0] = kOptMss, p[1] = 4;
+    store_be16(p + 2, o.mss);
+    p += 4;
+  }
+  if (o.window_scale >= 0) {
+    p[0] = kOptNop, p[1] = kOptScale, p[2] = 3, p[3] = static_cast<std::uint8_t>(o.window_scale);
+    p += 4;
+  }
+  if (o.has_sack_permitted) {
+    p[0] = kOptNop, p[1] = kOptNop, p[2] = kOptSackPermitted, p[3] = 2;
+    p += 4;
+  }
+  if (o.has_timestamps) {
+    p[0] = kOptNop, p[1] = kOptNop, p[2] = kOptTimestamps, p[3] = 10;
+    store_be32(p + 4, o.ts_value);
+    store_be32(p + 8, o.ts_echo);
+    p += 12;
+  }
+  if (o.sack_count != 0) {
+    p[0] = kOptNop, p[1] = kOptNop, p[2] = kOptSack, p[3] = static_cast<std::uint8_t>(2 + 8 * o.sack_count);
+    p += 4;
+    for (std::size_t i = 0; i < o.sack_count; ++i, p += 8) {
+      store_be32(p, o.sack[i].begin.value);
+      store_be32(p + 4, o.sack[i].end.value);
+    }
+  }
+  return p;
+}
+
+void put_ipv4(const Header& h, std::uint8_t* p, std::size_t total_bytes) noexcept {
+  p[0] = 0x45, p[1] = h.traffic_class;
+  store_be16(p + 2, static_cast<std::uint16_t>(total_bytes));
+  store_be16(p + 4, 0);       // atomic datagram: the identification means nothing (RFC 6864 4.1)
+  store_be16(p + 6, 0x4000);  // do not fragment
+  p[8] = h.ttl, p[9] = kProtocolTcp;
+  store_be16(p + 10, 0);
+  std::memcpy(p + 12, h.source->v4(), 4);
+  std::memcpy(p + 16, h.destination->v4(), 4);
+  const std::uint16_t checksum = fold(sum_slow({p, kIpv4Bytes}));
+  std::memcpy(p + 10, &checksum, 2);
+}
+
+void put_ipv6(const Header& h, std::uint8_t* p, std::size_t payload_bytes) noexcept {
+  store_be32(p, 0x6000'0000U | (static_cast<std::uint32_t>(h.traffic_class) << 20));
+  store_be16(p + 4, static_cast<std::uint16_t>(payload_bytes));
+  p[6] = kProtocolTcp, p[7] = h.ttl;
+  std::memcpy(p + 8, h.source->bytes.data(), 16);
+  std::memcpy(p + 24, h.destination->bytes.data(), 16);
+}
+
+}  // namespace
+
+void parse_options(Bytes bytes, TcpOptions& out) noexcept {
+  std::size_t at = 0;
+  while (at < bytes.size()) {
+    const std::uint8_t kind = bytes[at];
+    if (kind == kOptEnd) return;
+    if (kind == kOptNop) {
+      ++at;
+      continue;
+    }
+    if (at + 2 > bytes.size()) return;
+    const std::size_t length = bytes[at + 1];
+    if (length < 2 || at + length > bytes.size()) return;
+    const std::uint8_t* value = bytes.data() + at + 2;
+    if (kind == kOptMss && length == 4) out.mss = load_be16(value);
+    if (kind == kOptScale && length == 3) out.window_scale = static_cast<std::int8_t>(std::min(value[0], kMaxWindowScale));
+    if (kind == kOptSackPermitted && length == 2) out.has_sack_permitted = true;
+    if (kind == kOptTimestamps && length == 10) {
+      out.has_timestamps = true;
+      out.ts_value = load_be32(value);
+      out.ts_echo = load_be32(value + 4);
+    }
+    if (kind == kOptSack && length >= 10 && (length - 2) % 8 == 0 && length <= 34) {
+      out.sack_count = static_cast<std::uint8_t>((length - 2) / 8);
+      for (std::size_t i = 0; i < out.sack_count; ++i) {
+        out.sack[i] = {SeqNum{load_be32(value + 8 * i)}, SeqNum{load_be32(value + 8 * i + 4)}};
+      }
+    }
+    if (kind == kOptMd5 || kind == kOptAo) out.has_signature = true;
+    at += length;
+  }
+}
+
+ParseError parse(MutableBytes packet, Segment& out) noexcept {
+  if (packet.size() < kEthernetBytes) return ParseError::short_header;
+  std::memcpy(out.source_mac.data(), packet.data() + 6, 6);
+  std::uint16_t type = load_be16(packet.data() + 12);
+  std::size_t at = kEthernetBytes;
+  if (type == kEtherVlan || type == kEtherQinq) {
+    if (packet.size() < at + kVlanBytes) return ParseError::short_header;
+    type = load_be16(packet.data() + at + 2);
+    at += kVlanBytes;
+  }
+  if (type == kEtherIpv4) return parse_ipv4(packet.subspan(at), out);
+  if (type == kEtherIpv6) return parse_ipv6(packet.subspan(at), out);
+  return ParseError::not_tcp;
+}
+
+std::size_t option_bytes(const TcpOptions& o) noexcept {
+  return (o.mss != 0 ? 4U : 0U) + (o.window_scale >= 0 ? 4U : 0U) + (o.has_sack_permitted ? 4U : 0U) +
+         (o.has_timestamps ? 12U : 0U) + (o.sack_count != 0 ? 4U + 8U * o.sack_count : 0U);
+}
+
+std::uint8_t* emit(const Header& h, std::uint8_t* payload, std::uint32_t payload_bytes) noexcept {
+  const std::size_t tcp_bytes = kTcpBytes + option_bytes(h.options);
+  std::uint8_t* tcp = payload - tcp_bytes;
+  store_be16(tcp, h.source_port);
+  store_be16(tcp + 2, h.destination_port);
+  store_be32(tcp + 4, h.seq.value);
+  store_be32(tcp + 8, h.ack.value);
+  tcp[12] = static_cast<std::uint8_t>((tcp_bytes / 4) << 4);
+  tcp[13] = h.flags;
+  store_be16(tcp + 14, h.window);
+  store_be32(tcp + 16, 0);  // checksum, urgent pointer
+  put_options(h.options, tcp + kTcpBytes);
+
+  const std::size_t segment_bytes = tcp_bytes + payload_bytes;
+  const std::uint64_t pseudo =
+      pseudo_header_sum(*h.source, *h.destination, kProtocolTcp, static_cast<std::uint32_t>(segment_bytes));
+  const std::uint16_t checksum = fold(pseudo + sum({tcp, segment_bytes}));
+  std::memcpy(tcp + 16, &checksum, 2);
+
+  const bool is_v4 = h.source->is_v4();
+  std::uint8_t* ip = tcp - (is_v4 ? kIpv4Bytes : kIpv6Bytes);
+  if (is_v4) {
+    put_ipv4(h, ip, kIpv4Bytes + segment_bytes);
+  } else {
+    put_ipv6(h, ip, segment_bytes);
+  }
+
+  std::uint8_t* ethernet = ip - kEthernetBytes - (h.vlan != 0 ? kVlanBytes : 0);
+  std::memcpy(ethernet, h.destination_mac.data(), 6);
+  std::memcpy(ethernet + 6, h.source_mac.data(), 6);
+  if (h.vlan != 0) {
+    store_be16(ethernet + 12, kEtherVlan);
+    store_be16(ethernet + 14, h.vlan);
+  }
+  store_be16(ip - 2, is_v4 ? kEtherIpv4 : kEtherIpv6);
+  return ethernet;
+}
+
+}  // namespace cutwater::wire
