@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/ip_address.hpp"
+#include "base/result.hpp"
 #include "port/chunk_pool.hpp"
 
 namespace cutwater::port {
@@ -23,6 +24,15 @@ struct PortReport {
   MacAddress mac{};
 };
 
+/// What a port itself lost or held back; whatever happens after rx() is counted by the path. Never reset.
+struct PortCounters {
+  std::uint64_t rx_oversize = 0;      // longer than kMaxPacketBytes: an offload joins packets (operator: turn tso, gso, gro, lro off)
+  std::uint64_t rx_pool_dry = 0;      // refills that found no chunk (operator: more chunks)
+  std::uint64_t rx_kernel_drops = 0;  // the kernel found our ring full or no chunk to fill: the worker is too slow
+  std::uint64_t tx_not_admitted = 0;  // tx ring full: the device is too slow
+  std::uint64_t tx_invalid = 0;       // shorter than an Ethernet header or longer than kMaxPacketBytes (us)
+};
+
 class Port {
  public:
   virtual ~Port() = default;
@@ -34,14 +44,30 @@ class Port {
   /// A descriptor that polls readable when rx() has work, or -1 when there is none to sleep on.
   [[nodiscard]] virtual int fd() const noexcept = 0;
   [[nodiscard]] virtual const PortReport& report() const noexcept = 0;
+  /// Cost: may be a system call per queue; meant for once a second, not for once a turn.
+  [[nodiscard]] virtual PortCounters counters() const noexcept { return {}; }
 };
 
 /// A TCP endpoint whose packets are ours; everything else stays with the kernel (H12).
+///
+/// The address ::ffff:0.0.0.0 stands for every IPv4 address and :: for every address at all. Beware: with match `source` that also takes
+/// the answers to connections which this host itself opens to that port elsewhere, so it is for hosts that open none.
 struct Steer {
   enum class Match : std::uint8_t { destination, source };  // client side: to the service; server side: from the server
   Match match = Match::destination;
   IpAddress address;  // all zero bytes (v6 any): every address
   std::uint16_t port = 0;
+  bool operator==(const Steer&) const = default;
+};
+
+/// Decides which packets of a device come to its ports. Starts empty: until steer() is called, the kernel keeps everything.
+/// Implementations: XdpRedirect (all xsk ports of a device), PacketPort (itself). Thread: control thread; workers may be running.
+class Steering {
+ public:
+  virtual ~Steering() = default;
+  /// Replaces the whole set. Endpoints in both the old and the new set lose no packet in between.
+  /// Errors: words for the operator. Leaves: the old set, or on a half-applied change the union of both.
+  virtual Result<bool, std::string> steer(std::span<const Steer> endpoints) = 0;
 };
 
 }  // namespace cutwater::port
