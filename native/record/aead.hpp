@@ -15,9 +15,6 @@ struct TrafficKeys {
   std::array<std::uint8_t, 32> key{};
   std::array<std::uint8_t, 12> iv{};
 
-  TrafficKeys() noexcept = default;
-  TrafficKeys(const TrafficKeys&) noexcept = default;
-  TrafficKeys& operator=(const TrafficKeys&) noexcept = default;
   ~TrafficKeys() { wipe(this, sizeof *this); }
 };
 
@@ -26,6 +23,7 @@ struct TrafficKeys {
 struct alignas(64) ExpandedKey {
   std::array<std::uint8_t, 1024> space{};
   const Suite* suite = nullptr;
+  const void* functions = nullptr;                       // the backend's own, for this cipher and CPU
   void (*release)(ExpandedKey& key) noexcept = nullptr;  // set by a backend that keeps more than plain bytes in `space`
 
   ExpandedKey() noexcept = default;

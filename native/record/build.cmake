@@ -1,0 +1,10 @@
+# IPsec-MB is linked statically, x86-64 only. Without it the OpenSSL backend stands alone and default_aead() says so by its name.
+find_library(CUTWATER_IPSECMB NAMES libIPSec_MB.a)
+find_path(CUTWATER_IPSECMB_INCLUDE intel-ipsec-mb.h)
+if(CUTWATER_IPSECMB AND CUTWATER_IPSECMB_INCLUDE)
+  target_link_libraries(cutwater PUBLIC ${CUTWATER_IPSECMB})
+  set_source_files_properties(native/record/aead_ipsecmb_absent.cpp PROPERTIES HEADER_FILE_ONLY ON)
+else()
+  message(STATUS "IPsec-MB not found (Debian: libipsec-mb-dev): records are sealed by OpenSSL, about a third as fast")
+  set_source_files_properties(native/record/aead_ipsecmb.cpp PROPERTIES HEADER_FILE_ONLY ON)
+endif()
