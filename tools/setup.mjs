@@ -57,8 +57,11 @@ function checkNode() {
 function missingPackages(lists) {
   const table = JSON.parse(readFileSync(join(root, 'tools/packages.json'), 'utf8'))
   const wanted = [...new Set(lists.flatMap((name) => table[name]))]
-  const query = spawnSync('dpkg-query', ['-W', '-f', '${Package}\t${db:Status-Status}\n', ...wanted], { encoding: 'utf8' })
-  if (query.error) fail(`this is not a Debian system (no dpkg-query); install by hand what these stand for: ${wanted.join(' ')}`)
+  const query = spawnSync('dpkg-query', ['-W', '-f', '${Package}\t${db:Status-Status}\n', ...wanted], {
+    encoding: 'utf8',
+  })
+  if (query.error)
+    fail(`this is not a Debian system (no dpkg-query); install by hand what these stand for: ${wanted.join(' ')}`)
   const installed = new Set(
     query.stdout
       .split('\n')
@@ -112,7 +115,9 @@ and start again.`)
 
 function installNpmPackages() {
   const stamp = join(root, 'node_modules/.cutwater-lock')
-  const wanted = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+  const wanted = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
   say('installing npm packages')
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'])
@@ -123,7 +128,17 @@ function installNpmPackages() {
 function buildNative(targets) {
   if (targets.length === 0) return
   const jobs = process.env.CUTWATER_JOBS ?? String(availableParallelism())
-  const shared = ['--out', 'build/native', '-G', 'Ninja', '-B', 'RelWithDebInfo', '--CDCUTWATER_TESTS=ON', '-l', 'error']
+  const shared = [
+    '--out',
+    'build/native',
+    '-G',
+    'Ninja',
+    '-B',
+    'RelWithDebInfo',
+    '--CDCUTWATER_TESTS=ON',
+    '-l',
+    'error',
+  ]
   const cmakeJs = join(root, 'node_modules/.bin/cmake-js')
   if (!existsSync(join(root, 'build/native/build.ninja'))) {
     say('configuring the native build')
@@ -146,7 +161,11 @@ function buildTypeScript() {
 let options
 try {
   options = parseArgs({
-    options: { for: { type: 'string', default: 'build' }, only: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      for: { type: 'string', default: 'build' },
+      only: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
   }).values
 } catch (error) {
   process.stderr.write(`${error.message}\n\n${usage}\n`)

@@ -1,0 +1,163 @@
+/** What one value cannot tell: how the keys of a configuration fit together. Pure; returns problems, throws nothing. */
+import { BlockList, isIPv6 } from 'node:net'
+
+import type { z } from 'zod'
+
+import { sideOf } from './defaults.js'
+import { didYouMean } from './did-you-mean.js'
+import type { configSchema, serviceSchema } from './schema.js'
+import type { Path } from './source.js'
+import { suites } from './suites.js'
+import { supportedModes, supportedReleases } from './support.js'
+
+export interface Problem {
+  readonly path: Path
+  readonly message: string
+  readonly at?: 'key' | 'value'
+}
+
+type Written = z.output<typeof configSchema>
+type WrittenService = z.output<typeof serviceSchema>
+
+/** Problems inside one service; `interfaces` are the names the file defines. */
+export function checkService(service: WrittenService, interfaces: readonly string[]): Problem[] {
+  return [
+    ...checkSupport(service),
+    ...checkSides(service, interfaces),
+    ...checkServers(service),
+    ...checkSuites(service.tls),
+    ...checkClientAuth(service.tls),
+  ]
+}
+
+function checkSupport({ mode, release }: WrittenService): Problem[] {
+  const problems: Problem[] = []
+  if (!supportedModes.includes(mode)) {
+    problems.push({
+      path: ['mode'],
+      message: `this version does not run "${mode}" yet; it runs ${quoted(supportedModes)}`,
+    })
+  }
+  if (!supportedReleases.includes(release)) {
+    const runs = quoted(supportedReleases)
+    problems.push({ path: ['release'], message: `this version does not run "${release}" yet; it runs ${runs}` })
+  }
+  return problems
+}
+
+function checkSides(service: WrittenService, interfaces: readonly string[]): Problem[] {
+  return (['clientSide', 'serverSide'] as const).flatMap((side): Problem[] => {
+    const name = sideOf(service, side, interfaces)
+    if (interfaces.includes(name)) return []
+    if (service[side] === undefined) {
+      const message = `missing: no interface is called "${name}", so say which of ${quoted(interfaces)} it is`
+      return [{ path: [side], message }]
+    }
+    return [{ path: [side], message: `no interface is called "${name}"${suggestion(name, interfaces)}` }]
+  })
+}
+
+function checkServers({ mode, listen, servers }: WrittenService): Problem[] {
+  const problems: Problem[] = []
+  servers.forEach((server, index) => {
+    if (isIPv6(server.address) !== isIPv6(listen.address)) {
+      const message = `a server must be of the same IP version as listen.address, "${listen.address}"`
+      problems.push({ path: ['servers', index, 'address'], message })
+    } else if (mode === 'direct' && !isSameAddress(server.address, listen.address)) {
+      const message = `in mode "direct" the server has the address clients connect to, "${listen.address}"`
+      problems.push({ path: ['servers', index, 'address'], message })
+    }
+  })
+  if (mode === 'direct' && servers.length > 1) {
+    problems.push({ path: ['servers', 1], message: 'mode "direct" has exactly one server' })
+  }
+  return problems
+}
+
+function checkSuites(tls: WrittenService['tls']): Problem[] {
+  const chosen = tls.suites
+  if (!chosen) return []
+  const idle = tls.versions.filter((version) => !chosen.some((suite) => suites[suite].version === version))
+  const unused = chosen.flatMap((suite, index): Problem[] => {
+    const { version } = suites[suite]
+    if (tls.versions.includes(version)) return []
+    return [{ path: ['tls', 'suites', index], message: `a suite of TLS ${version}, which tls.versions leaves out` }]
+  })
+  return [
+    ...unused,
+    ...idle.map((version) => ({
+      path: ['tls', 'suites'],
+      message: `no suite of TLS ${version}, which tls.versions has`,
+    })),
+  ]
+}
+
+function checkClientAuth({ clientAuth, clientCa }: WrittenService['tls']): Problem[] {
+  if (clientAuth !== 'none' && clientCa === undefined) {
+    return [{ path: ['tls', 'clientCa'], message: `missing: clientAuth "${clientAuth}" needs the issuers to accept` }]
+  }
+  if (clientAuth === 'none' && clientCa !== undefined) {
+    return [{ path: ['tls', 'clientCa'], message: 'has no effect unless clientAuth is "optional" or "required"' }]
+  }
+  return []
+}
+
+/** Problems between the services, and of the whole. */
+export function checkWhole(written: Written): Problem[] {
+  return [...checkListeners(written), ...checkDevices(written), ...checkCpus(written)]
+}
+
+function checkListeners({ services }: Written): Problem[] {
+  const seen: { name: string; listen: WrittenService['listen'] }[] = []
+  return Object.entries(services).flatMap(([name, { listen }]): Problem[] => {
+    const earlier = seen.find(
+      (one) => one.listen.port === listen.port && isSameAddress(one.listen.address, listen.address),
+    )
+    seen.push({ name, listen })
+    if (!earlier) return []
+    return [{ path: ['services', name, 'listen'], message: `service "${earlier.name}" listens there already` }]
+  })
+}
+
+function checkDevices({ interfaces }: Written): Problem[] {
+  const seen = new Map<string, string>()
+  return Object.entries(interfaces).flatMap(([name, { device, vlan }]): Problem[] => {
+    const key = `${device}.${vlan}`
+    const earlier = seen.get(key)
+    seen.set(key, name)
+    if (earlier === undefined) return []
+    const message = `"${device}" is interface "${earlier}" already; for one arm, give both sides of the service that name`
+    return [{ path: ['interfaces', name, 'device'], message }]
+  })
+}
+
+function checkCpus({ cpus, workers }: Written): Problem[] {
+  if (!cpus) return []
+  if (cpus.length !== workers) {
+    return [{ path: ['cpus'], message: `expected one CPU for each worker, that is ${workers}, got ${cpus.length}` }]
+  }
+  const first = cpus[0] ?? 0
+  const stray = cpus.findIndex((cpu, index) => cpu !== first + index)
+  if (stray < 0) return []
+  return [
+    { path: ['cpus', stray], message: `this version pins workers to consecutive CPUs: expected ${first + stray}` },
+  ]
+}
+
+/** Compares addresses, not spellings: "::1" is "0:0:0:0:0:0:0:1". */
+function isSameAddress(a: string, b: string): boolean {
+  if (isIPv6(a) !== isIPv6(b)) return false
+  const family = isIPv6(a) ? 'ipv6' : 'ipv4'
+  const one = new BlockList()
+  one.addAddress(a, family)
+  return one.check(b, family)
+}
+
+function suggestion(typed: string, known: readonly string[]): string {
+  const nearest = didYouMean(typed, known)
+  return nearest === undefined ? `; there is ${quoted(known)}` : `; did you mean "${nearest}"?`
+}
+
+function quoted(words: readonly string[]): string {
+  return words.map((word) => `"${word}"`).join(', ') || 'none'
+}

@@ -1,0 +1,166 @@
+/** From what was written to what the appliance runs on: units in names, paths absolute, choices made. */
+import { resolve } from 'node:path'
+
+import type { z } from 'zod'
+
+import type { configSchema, Mode, Release, serviceSchema } from './schema.js'
+import { suites, type SuiteName } from './suites.js'
+import { toMs } from './values.js'
+
+export interface Config {
+  readonly name: string
+  readonly interfaces: ReadonlyMap<string, InterfaceConfig>
+  readonly services: ReadonlyMap<string, ServiceConfig>
+  readonly workers: WorkersConfig
+  readonly aead: 'ipsec-mb' | 'openssl' | 'fastest'
+  readonly keyLogPath: string | undefined
+  readonly metrics: Endpoint | undefined
+}
+
+export interface Endpoint {
+  readonly address: string
+  readonly port: number
+}
+
+export interface InterfaceConfig {
+  readonly device: string
+  readonly port: 'xsk' | 'packet'
+  readonly attach: 'auto' | 'driver' | 'generic'
+  readonly copy: 'auto' | 'zero-copy' | 'copy'
+  /** 0: untagged. */
+  readonly vlan: number
+}
+
+export interface WorkersConfig {
+  readonly count: number
+  /** The first worker's CPU; the others follow. Undefined: not pinned. */
+  readonly firstCpu: number | undefined
+  readonly secureThreads: number
+  readonly maxFlows: number
+  readonly chunks: number
+  /** Infinity: never sleeps. */
+  readonly busyPollUs: number
+}
+
+export interface ServiceConfig {
+  readonly mode: Mode
+  readonly clientSide: string
+  readonly serverSide: string
+  readonly listen: Endpoint
+  readonly servers: readonly ServerConfig[]
+  readonly truncation: 'reset' | 'forward'
+  readonly release: Release
+  readonly idleTimeoutMs: number
+  readonly handshakeTimeoutMs: number
+  /** 0: the suite's own limit. */
+  readonly rekeyAfterRecords: number
+  readonly tls: TlsConfig
+}
+
+export interface ServerConfig extends Endpoint {
+  readonly name: string
+  readonly weight: number
+}
+
+export interface TlsConfig {
+  readonly versions: readonly ('1.2' | '1.3')[]
+  readonly certificates: readonly CertificatePaths[]
+  readonly protocols: readonly string[]
+  /** IANA numbers in order of preference; empty: all. */
+  readonly suites: readonly number[]
+  readonly clientAuth: 'none' | 'optional' | 'required'
+  readonly clientCaPath: string | undefined
+  readonly requireKnownName: boolean
+  readonly sessionLifetimeS: number
+  readonly tickets: number
+}
+
+export interface CertificatePaths {
+  readonly certificatePath: string
+  readonly keyPath: string
+}
+
+type Written = z.output<typeof configSchema>
+type WrittenService = z.output<typeof serviceSchema>
+
+/** Which interface a side means when the service does not say: the only one, or the one of the usual name. */
+export function sideOf(
+  service: WrittenService,
+  side: 'clientSide' | 'serverSide',
+  interfaces: readonly string[],
+): string {
+  const said = service[side]
+  if (said !== undefined) return said
+  if (interfaces.length === 1 && interfaces[0] !== undefined) return interfaces[0]
+  return side === 'clientSide' ? 'wan' : 'lan'
+}
+
+/** Requires: `written` has passed every check. Relative paths start at `directory`. */
+export function toConfig(written: Written, directory: string): Config {
+  const interfaces = Object.keys(written.interfaces)
+  return {
+    name: written.name,
+    interfaces: new Map(Object.entries(written.interfaces)),
+    services: new Map(
+      Object.entries(written.services).map(([name, service]) => [name, toService(service, interfaces, directory)]),
+    ),
+    workers: {
+      count: written.workers,
+      firstCpu: written.cpus?.[0],
+      secureThreads: written.secureThreads,
+      maxFlows: written.maxFlows,
+      chunks: written.chunks,
+      busyPollUs: written.busyPoll === 'always' ? Infinity : Math.round(ms(written.busyPoll) * 1_000),
+    },
+    aead: written.aead ?? 'fastest',
+    keyLogPath: written.keyLog === undefined ? undefined : resolve(directory, written.keyLog),
+    metrics: written.metrics,
+  }
+}
+
+function toService(service: WrittenService, interfaces: readonly string[], directory: string): ServiceConfig {
+  return {
+    mode: service.mode,
+    clientSide: sideOf(service, 'clientSide', interfaces),
+    serverSide: sideOf(service, 'serverSide', interfaces),
+    listen: service.listen,
+    servers: service.servers.map((server) => ({
+      name: server.name ?? formatEndpoint(server),
+      address: server.address,
+      port: server.port,
+      weight: server.weight,
+    })),
+    truncation: service.truncation,
+    release: service.release,
+    idleTimeoutMs: ms(service.timeouts.idle),
+    handshakeTimeoutMs: ms(service.timeouts.handshake),
+    rekeyAfterRecords: service.rekeyAfterRecords,
+    tls: toTls(service.tls, directory),
+  }
+}
+
+function toTls(tls: WrittenService['tls'], directory: string): TlsConfig {
+  return {
+    versions: tls.versions,
+    certificates: tls.certificates.map(({ certificate, key }) => ({
+      certificatePath: resolve(directory, certificate),
+      keyPath: resolve(directory, key),
+    })),
+    protocols: tls.protocols,
+    suites: (tls.suites ?? []).map((suite: SuiteName) => suites[suite].iana),
+    clientAuth: tls.clientAuth,
+    clientCaPath: tls.clientCa === undefined ? undefined : resolve(directory, tls.clientCa),
+    requireKnownName: tls.requireKnownName,
+    sessionLifetimeS: Math.round(ms(tls.sessionLifetime) / 1_000),
+    tickets: tls.tickets,
+  }
+}
+
+/** "192.0.2.1:443" or "[2001:db8::1]:443". */
+export function formatEndpoint({ address, port }: Endpoint): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+}
+
+function ms(duration: string): number {
+  return toMs(duration) ?? 0
+}

@@ -1,0 +1,131 @@
+/**
+ * The configuration as people write it. Every key has its meaning, default and limits here and nowhere else;
+ * docs/configuration.md is checked against this file, `defaults.ts` turns it into what the appliance runs on.
+ */
+import { z } from 'zod'
+
+import { suiteNames } from './suites.js'
+import {
+  choice,
+  device,
+  duration,
+  integer,
+  ipAddress,
+  list,
+  mapping,
+  name,
+  named,
+  oneOfMany,
+  port,
+  text,
+} from './values.js'
+
+export const modes = ['direct', 'balance', 'proxy'] as const
+export const releases = ['whole-record', 'streaming'] as const
+
+/** One side of the appliance: a network device and how packets are taken from it. */
+export const interfaceSchema = mapping({
+  device: device(),
+  port: choice(['xsk', 'packet']).default('xsk'),
+  attach: choice(['auto', 'driver', 'generic']).default('auto'),
+  copy: choice(['auto', 'zero-copy', 'copy']).default('auto'),
+  vlan: integer(0, 4094, 'a VLAN number').default(0),
+})
+
+const endpointShape = { address: ipAddress(), port: port() }
+
+export const serverSchema = mapping({
+  ...endpointShape,
+  name: name('the name of a server').optional(),
+  weight: integer(1, 1_000, 'a weight').default(1),
+})
+
+export const certificateSchema = mapping({
+  certificate: text('the path of a PEM file with the certificate and its chain'),
+  key: text('the path of a PEM file with the private key'),
+})
+
+// YAML reads an unquoted 1.3 as a number; there is no doubt what was meant.
+const versionSchema = z.preprocess(
+  (value) => (value === 1.2 || value === 1.3 ? String(value) : value),
+  choice(['1.2', '1.3']),
+)
+
+export const tlsSchema = mapping({
+  versions: list(versionSchema, 'versions', { min: 1, max: 2 }).default(['1.2', '1.3']),
+  certificates: list(certificateSchema, 'certificates', { min: 1, max: 1_024 }),
+  protocols: list(
+    text('a protocol name such as "h2" or "http/1.1"').max(255, 'expected at most 255 bytes'),
+    'protocols',
+    {
+      min: 0,
+      max: 32,
+    },
+  ).default([]),
+  suites: list(oneOfMany(suiteNames, 'the IANA name of an AEAD suite'), 'suites', { min: 1, max: 32 }).optional(),
+  clientAuth: choice(['none', 'optional', 'required']).default('none'),
+  clientCa: text('the path of a PEM file with the accepted issuers').optional(),
+  requireKnownName: z.boolean('expected true or false').default(false),
+  sessionLifetime: duration({ min: '1s', max: '7d' }).default('2h'),
+  tickets: integer(0, 16, 'a number of tickets').default(2),
+})
+
+export const timeoutsSchema = mapping({
+  idle: duration({ min: '1s', max: '7d' }).default('5m'),
+  handshake: duration({ min: '100ms', max: '5m' }).default('10s'),
+})
+
+/** One listener. */
+export const serviceSchema = mapping({
+  mode: choice(modes).default('direct'),
+  clientSide: name('the name of an interface').optional(),
+  serverSide: name('the name of an interface').optional(),
+  listen: mapping(endpointShape),
+  servers: list(serverSchema, 'servers', { min: 1, max: 1_024 }),
+  truncation: choice(['reset', 'forward']).default('reset'),
+  release: choice(releases).default('whole-record'),
+  timeouts: timeoutsSchema.prefault({}),
+  rekeyAfterRecords: integer(0, Number.MAX_SAFE_INTEGER, 'a number of records').default(0),
+  tls: tlsSchema,
+})
+
+export const metricsSchema = mapping({
+  address: ipAddress().default('127.0.0.1'),
+  port: port(),
+})
+
+const busyPollWords = 'expected a time such as "50us" or "1ms" (0us to 1s), or "always"'
+
+export const configSchema = mapping({
+  name: name('the name of this instance').default('cutwater'),
+  interfaces: named('an interface', interfaceSchema),
+  services: named('a service', serviceSchema),
+  workers: integer(1, 64, 'a number of workers').default(1),
+  cpus: list(integer(0, 4_095, 'a CPU number'), 'CPU numbers', { min: 1, max: 64 }).optional(),
+  secureThreads: integer(1, 64, 'a number of threads').default(1),
+  maxFlows: integer(64, 16_777_216, 'a number of flows').default(65_536),
+  chunks: integer(1_024, 4_194_304, 'a number of chunks').default(16_384),
+  busyPoll: z
+    .union([z.literal('always'), duration({ min: '0us', max: '1s' })], { error: busyPollWords })
+    .default('50us'),
+  aead: choice(['ipsec-mb', 'openssl']).optional(),
+  keyLog: text('the path of a file').optional(),
+  metrics: metricsSchema.optional(),
+})
+
+/** What may be written in a configuration file or handed to `Appliance.start`. */
+export type ConfigInput = z.input<typeof configSchema>
+export type ServiceInput = z.input<typeof serviceSchema>
+export type InterfaceInput = z.input<typeof interfaceSchema>
+export type Mode = (typeof modes)[number]
+export type Release = (typeof releases)[number]
+
+/**
+ * Gives a TypeScript configuration its types.
+ *
+ * @example
+ * export const config = defineConfig({ interfaces: { … }, services: { … } })
+ */
+export function defineConfig(config: ConfigInput): ConfigInput {
+  return config
+}
