@@ -1,0 +1,137 @@
+// From JavaScript: contract.ts, NativeConfig and NativeService. The way back is to_js.cpp.
+#include "addon/convert.hpp"
+
+#include <arpa/inet.h>
+
+#include "addon/field.hpp"
+#include "base/secret.hpp"
+
+namespace cutwater::addon {
+
+namespace {
+
+using engine::Endpoint;
+using engine::EngineConfig;
+using engine::InterfaceConfig;
+using engine::ServerConfig;
+using engine::ServiceConfig;
+
+IpAddress to_address(const Field& field) {
+  const std::string text = field.text();
+  std::array<std::uint8_t, 16> bytes{};
+  if (inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) return IpAddress::from_v4(bytes.data());
+  if (inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) return IpAddress::from_v6(bytes.data());
+  field.refuse("expected an IP address");
+  return {};
+}
+
+Endpoint to_endpoint(const Field& field) {
+  return {.address = to_address(field["address"]), .port = field["port"].integer<std::uint16_t>()};
+}
+
+InterfaceConfig to_interface(const Field& field) {
+  return {.name = field["name"].text(),
+          .device = field["device"].text(),
+          .kind = field["port"].choice<engine::PortKind>(
+              {{"xsk", engine::PortKind::xsk}, {"packet", engine::PortKind::packet}}),
+          .attach = field["attach"].text(),
+          .copy = field["copy"].text(),
+          .vlan = field["vlan"].integer<std::uint16_t>()};
+}
+
+ServerConfig to_server(const Field& field) {
+  return {.name = field["name"].text(),
+          .endpoint = to_endpoint(field),
+          .weight = field["weight"].integer<std::uint32_t>()};
+}
+
+secure::CertificatePem to_certificate(const Field& field) {
+  return {.name = field["name"].text(),
+          .chain_pem = field["chain"].bytes(),
+          .key_pem = field["key"].bytes(),
+          .key_name = field["keyName"].text()};
+}
+
+secure::ServiceTls to_tls(const Field& field, const std::string& service) {
+  return {.name = service,
+          .allow_tls12 = field["allowTls12"].boolean(),
+          .allow_tls13 = field["allowTls13"].boolean(),
+          .certificates = field["certificates"].list(to_certificate),
+          .protocols = field["protocols"].list([](const Field& item) { return item.text(); }),
+          .suites = field["suites"].list([](const Field& item) { return item.integer<std::uint16_t>(); }),
+          .client_auth = field["clientAuth"].choice<secure::ClientAuth>({{"none", secure::ClientAuth::none},
+                                                                         {"optional", secure::ClientAuth::optional},
+                                                                         {"required", secure::ClientAuth::required}}),
+          .client_ca_pem = field["clientCa"].bytes(),
+          .require_known_name = field["requireKnownName"].boolean(),
+          .session_lifetime_s = field["sessionLifetimeS"].integer<std::uint32_t>(),
+          .tickets = field["tickets"].integer<std::uint32_t>()};
+}
+
+ServiceConfig to_service(const Field& field) {
+  std::string name = field["name"].text();
+  auto tls = to_tls(field["tls"], name);
+  return {.name = std::move(name),
+          .mode = field["mode"].choice<engine::Mode>(
+              {{"direct", engine::Mode::direct}, {"balance", engine::Mode::balance}, {"proxy", engine::Mode::proxy}}),
+          .client_interface = field["clientInterface"].integer<std::uint32_t>(),
+          .server_interface = field["serverInterface"].integer<std::uint32_t>(),
+          .listen = to_endpoint(field["listen"]),
+          .servers = field["servers"].list(to_server),
+          .tls = std::move(tls),
+          .truncation = field["truncation"].choice<engine::Truncation>(
+              {{"reset", engine::Truncation::reset}, {"forward", engine::Truncation::forward}}),
+          .release = field["release"].choice<engine::Release>(
+              {{"whole-record", engine::Release::whole_record}, {"streaming", engine::Release::streaming}}),
+          .idle_timeout_ms = field["idleTimeoutMs"].integer<std::uint32_t>(),
+          .handshake_timeout_ms = field["handshakeTimeoutMs"].integer<std::uint32_t>(),
+          .rekey_after_records = field["rekeyAfterRecords"].integer<std::uint64_t>()};
+}
+
+EngineConfig to_config(const Field& field) {
+  return {.interfaces = field["interfaces"].list(to_interface),
+          .services = field["services"].list(to_service),
+          .workers = field["workers"].integer<std::uint32_t>(),
+          .first_cpu = field["firstCpu"].integer<int>(),
+          .secure_threads = field["secureThreads"].integer<std::uint32_t>(),
+          .max_flows = field["maxFlows"].integer<std::uint32_t>(),
+          .chunks = field["chunks"].integer<std::uint32_t>(),
+          .busy_poll_us = field["busyPollUs"].integer<std::uint32_t>(),
+          .aead = field["aead"].text(),
+          .key_log_path = field["keyLogPath"].text()};
+}
+
+/// A service points at its interfaces by index; an index behind the end must not reach the engine.
+void check_interfaces(const EngineConfig& config, std::string& failure) {
+  for (const auto& service : config.services) {
+    if (service.client_interface < config.interfaces.size() && service.server_interface < config.interfaces.size()) continue;
+    if (failure.empty()) failure = "services." + service.name + ": names an interface that is not there";
+  }
+}
+
+Failure<engine::Error> invalid(std::string message) {
+  return {engine::Error{engine::ErrorCode::config_invalid, std::move(message)}};
+}
+
+}  // namespace
+
+Result<EngineConfig, engine::Error> to_engine_config(Napi::Value value) {
+  std::string failure;
+  auto config = to_config(Field{value, "", failure});
+  if (failure.empty()) check_interfaces(config, failure);
+  if (!failure.empty()) return invalid(std::move(failure));
+  return config;
+}
+
+Result<std::vector<ServiceConfig>, engine::Error> to_services(Napi::Value value) {
+  std::string failure;
+  auto services = Field{value, "services", failure}.list(to_service);
+  if (!failure.empty()) return invalid(std::move(failure));
+  return services;
+}
+
+void wipe_keys(secure::ServiceTls& tls) noexcept {
+  for (auto& certificate : tls.certificates) wipe(certificate.key_pem.data(), certificate.key_pem.size());
+}
+
+}  // namespace cutwater::addon
