@@ -1,0 +1,66 @@
+/** All that a service proves itself and its clients with, read from its files in one go. */
+import { createHash } from 'node:crypto'
+
+import type { Config, TlsConfig } from '../config/defaults.js'
+import { CutwaterError } from '../errors.js'
+import { type Identity, readIdentity, readIssuers } from './certificate.js'
+
+export interface ServiceIdentity {
+  readonly certificates: readonly Identity[]
+  /** PEM; empty when clients need no certificate. */
+  readonly issuers: Uint8Array
+  /** Changes when the content of any of the files does: a renewed certificate is a change of the service. */
+  readonly digest: string
+}
+
+export interface Identities {
+  readonly services: ReadonlyMap<string, ServiceIdentity>
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Reads the files of every service. Wipe the keys with `wipeKeys` when they have been handed on.
+ *
+ * @throws CutwaterError CERTIFICATE_INVALID with one line for each problem.
+ */
+export async function readIdentities(config: Config, now = new Date()): Promise<Identities> {
+  const read = await Promise.all(
+    [...config.services].map(async ([name, { tls }]) => ({ name, ...(await readService(tls, now)) })),
+  )
+  const services = new Map(read.map(({ name, value }) => [name, value]))
+  const problems = read.flatMap(({ name, problems: found }) => found.map((one) => `services.${name}.tls: ${one}`))
+  const warnings = read.flatMap(({ name, warnings: found }) => found.map((one) => `services.${name}.tls: ${one}`))
+  if (problems.length > 0) {
+    wipeKeys(services)
+    throw new CutwaterError('CERTIFICATE_INVALID', problems.join('\n'), { problems })
+  }
+  return { services, warnings }
+}
+
+/** Overwrites the private keys. */
+export function wipeKeys(services: ReadonlyMap<string, ServiceIdentity>): void {
+  for (const { certificates } of services.values()) for (const { key } of certificates) key.fill(0)
+}
+
+async function readService(tls: TlsConfig, now: Date) {
+  const found = await Promise.all(tls.certificates.map((paths) => readIdentity(paths, now)))
+  const issuers = tls.clientCaPath === undefined ? undefined : await readIssuers(tls.clientCaPath, now)
+  const certificates = found.flatMap(({ value }) => (value ? [value] : []))
+  const value: ServiceIdentity = {
+    certificates,
+    issuers: issuers?.value ?? new Uint8Array(),
+    digest: digestOf([...certificates.flatMap(({ chain, key }) => [chain, key]), issuers?.value ?? new Uint8Array()]),
+  }
+  const all = issuers ? [...found, issuers] : found
+  return {
+    value,
+    problems: all.flatMap(({ problems }) => problems),
+    warnings: all.flatMap(({ warnings }) => warnings),
+  }
+}
+
+function digestOf(files: readonly Uint8Array[]): string {
+  const hash = createHash('sha256')
+  for (const file of files) hash.update(`${file.byteLength}:`).update(file)
+  return hash.digest('hex')
+}

@@ -1,0 +1,177 @@
+/**
+ * The types of the add-on. native/addon/convert.cpp reads and writes exactly these; a change here is a change there.
+ * Everything is checked before it gets this far; the add-on checks again, for shape only.
+ */
+
+export interface NativeInterface {
+  readonly name: string
+  readonly device: string
+  readonly port: 'xsk' | 'packet'
+  readonly attach: 'auto' | 'driver' | 'generic'
+  readonly copy: 'auto' | 'zero-copy' | 'copy'
+  readonly vlan: number
+}
+
+export interface NativeEndpoint {
+  readonly address: string
+  readonly port: number
+}
+
+export interface NativeServer extends NativeEndpoint {
+  readonly name: string
+  readonly weight: number
+}
+
+/** PEM as bytes, so that the key can be overwritten once the engine has it. Names are for messages. */
+export interface NativeCertificate {
+  readonly name: string
+  readonly keyName: string
+  readonly chain: Uint8Array
+  readonly key: Uint8Array
+}
+
+export interface NativeTls {
+  readonly allowTls12: boolean
+  readonly allowTls13: boolean
+  readonly certificates: readonly NativeCertificate[]
+  readonly protocols: readonly string[]
+  readonly suites: readonly number[]
+  readonly clientAuth: 'none' | 'optional' | 'required'
+  readonly clientCa: Uint8Array
+  readonly requireKnownName: boolean
+  readonly sessionLifetimeS: number
+  readonly tickets: number
+}
+
+export interface NativeService {
+  readonly name: string
+  readonly mode: 'direct' | 'balance' | 'proxy'
+  /** Indices into `NativeConfig.interfaces`. */
+  readonly clientInterface: number
+  readonly serverInterface: number
+  readonly listen: NativeEndpoint
+  readonly servers: readonly NativeServer[]
+  readonly tls: NativeTls
+  readonly truncation: 'reset' | 'forward'
+  readonly release: 'whole-record' | 'streaming'
+  readonly idleTimeoutMs: number
+  readonly handshakeTimeoutMs: number
+  readonly rekeyAfterRecords: number
+}
+
+export interface NativeConfig {
+  readonly interfaces: readonly NativeInterface[]
+  readonly services: readonly NativeService[]
+  readonly workers: number
+  /** -1: not pinned. */
+  readonly firstCpu: number
+  readonly secureThreads: number
+  readonly maxFlows: number
+  readonly chunks: number
+  /** 2^32 - 1: never sleeps. */
+  readonly busyPollUs: number
+  /** Empty: the fastest. */
+  readonly aead: string
+  /** Empty: none. */
+  readonly keyLogPath: string
+}
+
+/** What a port turned out to be: never assumed, always read back from the kernel. */
+export interface PortReport {
+  readonly device: string
+  readonly kind: string
+  /** xsk: "driver" or "generic"; else empty. */
+  readonly attachMode: string
+  /** xsk: "zero-copy" or "copy"; else empty. */
+  readonly copyMode: string
+  readonly queues: number
+  readonly mtu: number
+  readonly ifindex: number
+  readonly mac: string
+}
+
+export interface NativeStartReport {
+  /** In the order of `NativeConfig.interfaces`. */
+  readonly ports: readonly PortReport[]
+  readonly aead: string
+}
+
+export interface CounterName {
+  /** Stable, snake_case: "packets_to_clients", "drop_bad_checksum", "reset_bad_tag". */
+  readonly name: string
+  /** Empty when it belongs to no service. */
+  readonly service: string
+}
+
+/** Something that happened to one flow: sampled and bounded, never one per packet. */
+export interface FlowEvent {
+  /** Since the start. */
+  readonly atUs: number
+  readonly kind: string
+  readonly service: string
+  /** "address:port" */
+  readonly client: string
+  readonly detail: string
+}
+
+/** One packet in or out, as the splice saw it. */
+export interface TraceEntry {
+  readonly atUs: number
+  readonly flow: number
+  readonly side: 'client' | 'server'
+  readonly direction: 'rx' | 'tx'
+  readonly seq: number
+  readonly ack: number
+  /** Already scaled. */
+  readonly window: number
+  readonly payloadBytes: number
+  /** "S", "SA", "A", "PA", "FA", "R" … */
+  readonly flags: string
+  /** Record numbers carried; -1: none. */
+  readonly firstRecord: number
+  readonly lastRecord: number
+  readonly note: string
+}
+
+export interface FlowEntry {
+  readonly service: string
+  readonly client: string
+  readonly server: string
+  readonly state: string
+  /** "cut-through", "custody" or "closed". */
+  readonly up: string
+  readonly down: string
+  readonly version: string
+  readonly suite: string
+  readonly upBytes: number
+  readonly downBytes: number
+  readonly ageMs: number
+  readonly idleMs: number
+}
+
+export interface BuildInfo {
+  readonly version: string
+  readonly openssl: string
+  readonly ipsecMb: string
+  readonly libxdp: string
+  readonly compiler: string
+}
+
+/** One engine. Its methods throw errors with a `code`; `close` may be called twice. */
+export interface NativeEngine {
+  start(config: NativeConfig): NativeStartReport
+  apply(services: readonly NativeService[]): void
+  counterNames(): CounterName[]
+  /** In the order of the last `counterNames()`; null when the list has changed since. */
+  counters(): BigUint64Array | null
+  takeEvents(): FlowEvent[]
+  trace(capacity: number): void
+  takeTrace(): TraceEntry[]
+  flows(limit: number): FlowEntry[]
+  close(): void
+}
+
+export interface NativeModule {
+  readonly Engine: new () => NativeEngine
+  buildInfo(): BuildInfo
+}

@@ -1,0 +1,77 @@
+/** From a checked configuration to the add-on's plain values. The shapes are contract.ts. */
+import type { Config, ServiceConfig } from '../config/defaults.js'
+import type { ServiceIdentity } from '../identity/service-identity.js'
+import type { NativeConfig, NativeService } from './contract.js'
+
+const neverSleeps = 0xffff_ffff
+
+/** Requires: `identities` has every service of `config`. */
+export function toNativeConfig(config: Config, identities: ReadonlyMap<string, ServiceIdentity>): NativeConfig {
+  const { workers } = config
+  return {
+    interfaces: [...config.interfaces].map(([name, { device, port, attach, copy, vlan }]) => ({
+      name,
+      device,
+      port,
+      attach,
+      copy,
+      vlan,
+    })),
+    services: toNativeServices(config, identities),
+    workers: workers.count,
+    firstCpu: workers.firstCpu ?? -1,
+    secureThreads: workers.secureThreads,
+    maxFlows: workers.maxFlows,
+    chunks: workers.chunks,
+    busyPollUs: Math.min(workers.busyPollUs, neverSleeps),
+    aead: config.aead === 'fastest' ? '' : config.aead,
+    keyLogPath: config.keyLogPath ?? '',
+  }
+}
+
+export function toNativeServices(config: Config, identities: ReadonlyMap<string, ServiceIdentity>): NativeService[] {
+  const interfaces = [...config.interfaces.keys()]
+  return [...config.services].map(([name, service]) => {
+    const identity = identities.get(name)
+    if (!identity) throw new Error(`unreachable: no identity for ${name}`)
+    return toNativeService(name, service, identity, interfaces)
+  })
+}
+
+function toNativeService(
+  name: string,
+  service: ServiceConfig,
+  identity: ServiceIdentity,
+  interfaces: readonly string[],
+): NativeService {
+  return {
+    name,
+    mode: service.mode,
+    clientInterface: interfaces.indexOf(service.clientSide),
+    serverInterface: interfaces.indexOf(service.serverSide),
+    listen: service.listen,
+    servers: service.servers,
+    tls: {
+      allowTls12: service.tls.versions.includes('1.2'),
+      allowTls13: service.tls.versions.includes('1.3'),
+      certificates: identity.certificates.map(({ certificatePath, keyPath, chain, key }) => ({
+        name: certificatePath,
+        keyName: keyPath,
+        chain,
+        key,
+      })),
+      protocols: service.tls.protocols,
+      suites: service.tls.suites,
+      clientAuth: service.tls.clientAuth,
+      clientCa: identity.issuers,
+      requireKnownName: service.tls.requireKnownName,
+      sessionLifetimeS: service.tls.sessionLifetimeS,
+      tickets: service.tls.tickets,
+    },
+    truncation: service.truncation,
+    release: service.release,
+    idleTimeoutMs: service.idleTimeoutMs,
+    handshakeTimeoutMs: service.handshakeTimeoutMs,
+    rekeyAfterRecords: service.rekeyAfterRecords,
+  }
+}
