@@ -25,6 +25,8 @@ class MemoryPort final : public Port {
   ~MemoryPort() override {
     Packet packet;
     while (rx_->pop(packet)) pool_.put(packet.chunk);
+    if (tx_.use_count() != 1) return;  // the other end is still there to receive it
+    while (tx_->pop(packet)) pool_.put(packet.chunk);
   }
   MemoryPort(const MemoryPort&) = delete;
   MemoryPort& operator=(const MemoryPort&) = delete;
