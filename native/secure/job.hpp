@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ip_address.hpp"
@@ -30,7 +31,8 @@ struct Request {
   std::uint32_t service = 0;         // index into the pool's service contexts
   Tick deadline = kNever;            // past it the handshake is not worth a signature any more
   IpAddress client;                  // for session binding and events
-  std::vector<std::uint8_t> bytes;   // whole TLS records, header included, in stream order
+  std::vector<std::uint8_t> bytes;   // whole TLS records, header included, in stream order; the last may be cut
+                                     // short only where its header already cannot be TLS (the answer is a failure)
 };
 
 /// Why a handshake failed; one list for counters, events and docs.
@@ -40,7 +42,7 @@ enum class HandshakeFailure : std::uint8_t {
   plain_http,             // an HTTP request on the TLS port: client's fault
   bad_hello,              // unparsable or illegal ClientHello
   no_shared_version,
-  no_shared_suite,
+  no_shared_suite,              // nor a group or signature scheme in common
   unknown_name,           // SNI names no certificate and the service is strict
   no_shared_protocol,     // ALPN
   client_certificate_missing,
@@ -48,9 +50,12 @@ enum class HandshakeFailure : std::uint8_t {
   client_alert,           // the client sent a fatal alert
   bad_finished,
   deadline,               // waited too long in the queue
-  overload,               // the processors' queue was full
+  overload,               // the processors' queue was full, or max_handshakes are under way
   internal,               // ours: see the event's text
+  no_extended_master_secret,  // a TLS 1.2 client without it (RFC 7627): refused, its sessions could be mixed up
+  too_large,              // the client sent more handshake bytes than any honest one: client's fault
 };
+inline constexpr std::size_t kHandshakeFailures = 17;  // how many names the list has, for counters
 std::string_view to_string(HandshakeFailure failure) noexcept;
 
 /// Everything the fast path needs to go on without the TLS object, which is freed.

@@ -4,58 +4,42 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <string>
+#include <vector>
 
-#include "base/result.hpp"
 #include "base/spsc_ring.hpp"
 #include "secure/job.hpp"
+#include "secure/service_tls.hpp"
 
 namespace cutwater::secure {
 
-enum class ClientAuth : std::uint8_t { none, optional, required };
+inline constexpr std::size_t kLinkDepth = 4096;  // per lane
 
-/// One certificate with its key, as PEM text already read by the control plane (private key files are read once).
-struct CertificatePem {
-  std::string name;             // for messages: the file name
-  std::string chain_pem;
-  std::string key_pem;
+/// What one worker and one processor thread share: a ring each way.
+struct Lane {
+  SpscRing<std::unique_ptr<Request>, kLinkDepth> to;
+  SpscRing<std::unique_ptr<Reply>, kLinkDepth> from;
 };
 
-/// TLS options of one service (H9).
-struct ServiceTls {
-  std::string name;
-  bool allow_tls12 = true, allow_tls13 = true;
-  std::vector<CertificatePem> certificates;     // chosen by SNI and signature scheme; the first is the default
-  std::vector<std::string> protocols;           // ALPN, in our order of preference; empty: the extension is ignored
-  std::vector<std::uint16_t> suites;            // IANA numbers in our order; empty: all
-  ClientAuth client_auth = ClientAuth::none;
-  std::string client_ca_pem;
-  bool require_known_name = false;              // an SNI that names no certificate is refused (unrecognized_name)
-  std::uint32_t session_lifetime_s = 7200;
-  std::uint32_t tickets = 2;                    // TLS 1.3 tickets after a full handshake
-};
-
-/// Checks what configure() would refuse. Returns: an empty string, or what is wrong ("shop.key: does not match shop.crt").
-std::string check(const ServiceTls& service);
-
-inline constexpr std::size_t kLinkDepth = 4096;
-
-/// A worker's end: requests out, replies in.
+/// A worker's end: requests out, replies in. One lane per processor thread; a flow always takes the same one.
 class Link {
  public:
+  explicit Link(std::uint32_t lanes = 1);
   /// Returns: false when the processors are backlogged; the request is untouched and the caller decides.
-  bool post(std::unique_ptr<Request>&& request) noexcept { return to_.push(std::move(request)); }
-  /// Returns: the next reply, or nullptr.
-  std::unique_ptr<Reply> poll() noexcept {
-    std::unique_ptr<Reply> reply;
-    from_.pop(reply);
-    return reply;
+  bool post(std::unique_ptr<Request>&& request) noexcept {
+    Lane& lane = *lanes_[request->token.flow % lanes_.size()];
+    return lane.to.push(std::move(request));
   }
-  [[nodiscard]] std::size_t backlog() const noexcept { return to_.size(); }
+  /// Returns: the next reply, or nullptr. Replies of one flow come in order.
+  std::unique_ptr<Reply> poll() noexcept;
+  /// Requests that no thread has taken yet. A snapshot.
+  [[nodiscard]] std::size_t backlog() const noexcept;
 
  private:
   friend class Pool;
-  SpscRing<std::unique_ptr<Request>, kLinkDepth> to_;
-  SpscRing<std::unique_ptr<Reply>, kLinkDepth> from_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::size_t next_ = 0;  // where poll() looks first
 };
 
 struct PoolConfig {
@@ -63,17 +47,20 @@ struct PoolConfig {
   std::uint32_t links = 1;        // one per worker
   int first_cpu = -1;             // -1: let the scheduler choose
   std::uint32_t max_handshakes = 65'536;  // TLS objects alive at once, over all threads
-  std::function<Tick()> clock;    // for deadlines; the same clock as the workers'
-  std::function<void(std::uint32_t link)> wake;  // called after replies were pushed for that link; may be empty
-  std::string key_log_path;       // SSLKEYLOGFILE-style output, only when configured
+  std::function<Tick()> clock = {};  // for deadlines; the same clock as the workers'
+  std::function<void(std::uint32_t link)> wake = {};  // called after replies were pushed for that link; may be empty
+  std::string key_log_path = {};  // SSLKEYLOGFILE-style output, only when configured
 };
 
 struct PoolStats {
-  std::uint64_t handshakes = 0, resumed = 0, failed = 0, alive = 0;
+  std::uint64_t handshakes = 0;  // established, resumed ones included
+  std::uint64_t resumed = 0, failed = 0;
+  std::uint64_t alive = 0;       // TLS objects now
 };
 
 class Pool {
  public:
+  /// Starts the threads. A key log file that cannot be opened is reported by key_log_error(); nothing is logged then.
   explicit Pool(PoolConfig config);
   ~Pool();  // stops and joins
   Pool(const Pool&) = delete;
@@ -82,12 +69,14 @@ class Pool {
   /// Puts (or replaces) the context of service `index`. Handshakes under way keep the old one.
   /// Returns: an empty string, or what is wrong; then nothing has changed.
   std::string configure(std::uint32_t index, const ServiceTls& service);
+  /// Why the key log file could not be opened; empty when it could, or none is wanted.
+  [[nodiscard]] const std::string& key_log_error() const noexcept;
   /// Worker `index`'s end. A handshake stays on the thread that started it.
   Link& link(std::uint32_t index) noexcept;
   /// Runs everything that waits, on this thread. Requires: threads == 0.
   void run_pending();
   [[nodiscard]] PoolStats stats() const noexcept;
-  /// Tells sleeping threads that requests were posted. Cheap when they are awake.
+  /// Tells sleeping threads that requests were posted. Any worker; one atomic step a thread when they are awake.
   void notify() noexcept;
 
  private:

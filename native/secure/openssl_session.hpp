@@ -1,0 +1,68 @@
+// One handshake: OpenSSL fed record by record from memory, so that what follows the Finished stays untouched.
+// Not here: threads, deadlines (processor.hpp); what the keys are used for. Thread: one processor thread.
+// Implements: A5, H4.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "secure/failure.hpp"
+#include "secure/key_export.hpp"
+#include "secure/service_context.hpp"
+
+namespace cutwater::secure {
+
+enum class Progress : std::uint8_t { waiting, established, failed };
+
+class OpensslSession {
+ public:
+  /// `key_log` may be nullptr.
+  OpensslSession(std::shared_ptr<const ServiceContext> service, KeyLog* key_log);
+  ~OpensslSession();
+  OpensslSession(const OpensslSession&) = delete;
+  OpensslSession& operator=(const OpensslSession&) = delete;
+
+  /// Feeds whole records and appends what OpenSSL has to say to `out`. Stops behind the Finished.
+  /// Requires: the last call returned waiting.
+  Progress feed(Bytes records, std::vector<std::uint8_t>& out);
+
+  /// Input that the handshake used, since its start.
+  [[nodiscard]] std::uint32_t consumed_bytes() const noexcept { return consumed_bytes_; }
+  /// Requires: failed.
+  [[nodiscard]] const FailureReport& failure() const noexcept { return failure_; }
+  /// The keys, once. Requires: established. `detail` gets a line for the event.
+  std::unique_ptr<Established> take_established(std::string& detail);
+
+  /// Makes `context` report secrets and alerts to the session of each TLS object, and refuse unsafe TLS 1.2 hellos.
+  static void install_callbacks(SSL_CTX* context);
+
+ private:
+  Progress step(Bytes record, std::vector<std::uint8_t>& out);
+  Progress refuse_framing(Bytes rest, std::uint8_t alert, std::string_view why, std::vector<std::uint8_t>& out);
+  Progress finish(std::uint64_t records_sent);
+  Progress fail();
+  Progress fail(HandshakeFailure failure, std::string_view why);
+
+  static OpensslSession& of(const SSL* ssl) noexcept;
+  static const BIO_METHOD* memory_method();
+  static int write_bio(BIO* bio, const char* data, int bytes) noexcept;
+  static int read_bio(BIO* bio, char* data, int bytes) noexcept;
+  static void on_key_log(const SSL* ssl, const char* line) noexcept;
+  static void on_info(const SSL* ssl, int where, int value) noexcept;
+  static int on_hello(SSL* ssl, int* alert, void* arg) noexcept;
+
+  std::shared_ptr<const ServiceContext> service_;
+  KeyLog* key_log_;
+  SslPtr ssl_;
+  Bytes input_;                                // the record being fed
+  std::vector<std::uint8_t>* output_ = nullptr;  // the caller's, during feed()
+  std::uint32_t consumed_bytes_ = 0;
+  Phase phase_ = Phase::hello;
+  bool lacks_master_secret_binding_ = false;   // a TLS 1.2 hello without extended_master_secret
+  std::uint8_t sent_alert_ = 0;
+  ApplicationSecrets secrets_;
+  FailureReport failure_;
+  std::unique_ptr<Established> established_;
+};
+
+}  // namespace cutwater::secure

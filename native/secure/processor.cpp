@@ -1,0 +1,179 @@
+#include "secure/processor.hpp"
+
+#include "secure/first_record.hpp"
+
+namespace cutwater::secure {
+
+namespace {
+
+constexpr std::size_t kReapedPerCall = 64;  // a full pool of 65,536 is looked through in about a thousand turns
+
+}  // namespace
+
+Processor::Processor(ProcessorShared& shared, std::vector<Lane*> lanes)
+    : shared_(shared), lanes_(std::move(lanes)), held_(lanes_.size()), has_replied_(lanes_.size()) {}
+
+Processor::~Processor() { shared_.alive -= handshakes_.size(); }
+
+bool Processor::run(std::size_t budget, const std::function<void(std::uint32_t)>& wake) {
+  bool has_worked = false;
+  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+    // A lane whose worker does not take its replies gets no more of them: what is held stays bounded.
+    bool has_room = flush(lane);
+    std::unique_ptr<Request> request;
+    for (std::size_t n = 0; n < budget && has_room && lanes_[lane]->to.pop(request); ++n) {
+      serve(lane, *request);
+      has_worked = true;
+      has_room = held_[lane].empty();
+    }
+    if (!has_replied_[lane]) continue;
+    has_replied_[lane] = false;
+    has_worked = true;
+    if (wake) wake(static_cast<std::uint32_t>(lane));
+  }
+  return has_worked;
+}
+
+void Processor::reap() {
+  if (handshakes_.empty()) return;
+  const Tick now = shared_.clock();
+  for (std::size_t n = 0; n < kReapedPerCall && !handshakes_.empty(); ++n) {
+    if (next_reap_ >= handshakes_.size()) next_reap_ = 0;
+    const Handshake& handshake = handshakes_[next_reap_];
+    if (now <= handshake.deadline) {
+      ++next_reap_;
+      continue;
+    }
+    const FailureReport late{HandshakeFailure::deadline, 0, "the client did not finish in time"};
+    reply_failure(handshake.lane, handshake.token, late, {}, handshake.session->consumed_bytes());
+    erase(next_reap_);
+  }
+}
+
+bool Processor::has_requests() const noexcept {
+  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+    if (held_[lane].empty() && lanes_[lane]->to.size() != 0) return true;
+  }
+  return false;
+}
+
+bool Processor::has_held_replies() const noexcept {
+  for (const auto& held : held_) {
+    if (!held.empty()) return true;
+  }
+  return false;
+}
+
+void Processor::serve(std::size_t lane, Request& request) {
+  if (request.kind == Request::Kind::start) return start(lane, request);
+  Handshake* handshake = find(lane, request.token);
+  if (handshake == nullptr) return;  // it has ended, and a reply that says so is on its way
+  const auto at = static_cast<std::size_t>(handshake - handshakes_.data());
+  if (request.kind == Request::Kind::cancel) return erase(at);
+  feed(at, request);
+}
+
+void Processor::start(std::size_t lane, Request& request) {
+  // The worker has reused the flow's place without a cancel: what was there is gone.
+  if (const auto old = by_flow_.find(key_of(lane, request.token)); old != by_flow_.end()) erase(old->second);
+  if (const auto refusal = refuse_first_record(request.bytes)) {
+    std::vector<std::uint8_t> bytes;
+    if (refusal->failure == HandshakeFailure::bad_record) {
+      const auto alert = plain_alert(refusal->alert);
+      bytes.assign(alert.begin(), alert.end());
+    }
+    return reply_failure(lane, request.token, *refusal, std::move(bytes));
+  }
+  auto service = shared_.services.find(request.service);
+  if (service == nullptr) {
+    return reply_failure(lane, request.token, {HandshakeFailure::internal, 0, "the service has no TLS context"});
+  }
+  if (shared_.alive.fetch_add(1, std::memory_order_relaxed) >= shared_.max_handshakes) {
+    shared_.alive.fetch_sub(1, std::memory_order_relaxed);
+    return reply_failure(lane, request.token, {HandshakeFailure::overload, 0, "too many handshakes under way"});
+  }
+  by_flow_[key_of(lane, request.token)] = handshakes_.size();
+  handshakes_.push_back({lane, request.token, request.deadline,
+                         std::make_unique<OpensslSession>(std::move(service), shared_.key_log)});
+  feed(handshakes_.size() - 1, request);
+}
+
+void Processor::feed(std::size_t at, const Request& request) {
+  const Handshake& handshake = handshakes_[at];
+  const std::size_t lane = handshake.lane;
+  OpensslSession& session = *handshake.session;
+  // Before any signature: an answer that comes too late costs as much as one in time.
+  if (shared_.clock() > handshake.deadline) {
+    reply_failure(lane, request.token, {HandshakeFailure::deadline, 0, "waited too long for a processor"}, {},
+                  session.consumed_bytes());
+    return erase(at);
+  }
+  std::vector<std::uint8_t> out;
+  const Progress progress = session.feed(request.bytes, out);
+  if (progress == Progress::failed) {
+    reply_failure(lane, request.token, session.failure(), std::move(out), session.consumed_bytes());
+    return erase(at);
+  }
+  if (progress == Progress::waiting && out.empty()) return;
+  auto answer = std::make_unique<Reply>();
+  answer->token = request.token;
+  answer->bytes = std::move(out);
+  answer->consumed_bytes = session.consumed_bytes();
+  if (progress == Progress::established) {
+    answer->kind = Reply::Kind::established;
+    answer->established = session.take_established(answer->detail);
+    shared_.handshakes.fetch_add(1, std::memory_order_relaxed);
+    if (answer->established->is_resumed) shared_.resumed.fetch_add(1, std::memory_order_relaxed);
+    erase(at);
+  }
+  reply(lane, std::move(answer));
+}
+
+Processor::Handshake* Processor::find(std::size_t lane, Token token) noexcept {
+  const auto found = by_flow_.find(key_of(lane, token));
+  if (found == by_flow_.end()) return nullptr;
+  Handshake& handshake = handshakes_[found->second];
+  return handshake.token == token ? &handshake : nullptr;  // a stale token belongs to nobody
+}
+
+void Processor::erase(std::size_t at) noexcept {
+  by_flow_.erase(key_of(handshakes_[at].lane, handshakes_[at].token));
+  if (at + 1 != handshakes_.size()) {
+    handshakes_[at] = std::move(handshakes_.back());
+    by_flow_[key_of(handshakes_[at].lane, handshakes_[at].token)] = at;
+  }
+  handshakes_.pop_back();
+  shared_.alive.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Processor::reply(std::size_t lane, std::unique_ptr<Reply> reply) {
+  has_replied_[lane] = true;
+  if (held_[lane].empty() && lanes_[lane]->from.push(std::move(reply))) return;
+  held_[lane].push_back(std::move(reply));
+}
+
+void Processor::reply_failure(std::size_t lane, Token token, const FailureReport& report,
+                              std::vector<std::uint8_t> bytes, std::uint32_t consumed_bytes) {
+  auto answer = std::make_unique<Reply>();
+  answer->kind = Reply::Kind::failed;
+  answer->token = token;
+  answer->bytes = std::move(bytes);
+  answer->consumed_bytes = consumed_bytes;
+  answer->failure = report.failure;
+  answer->alert = report.alert;
+  answer->detail = report.detail;
+  shared_.failed.fetch_add(1, std::memory_order_relaxed);
+  reply(lane, std::move(answer));
+}
+
+/// Returns: true when nothing is held any more.
+bool Processor::flush(std::size_t lane) {
+  auto& held = held_[lane];
+  while (!held.empty() && lanes_[lane]->from.push(std::move(held.front()))) {
+    held.pop_front();
+    has_replied_[lane] = true;
+  }
+  return held.empty();
+}
+
+}  // namespace cutwater::secure

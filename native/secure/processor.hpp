@@ -1,0 +1,77 @@
+// One secure processor: the handshakes of one thread, and what it answers to requests.
+// Not here: threads and sleep (pool.cpp), TLS (openssl_session.hpp). Thread: its own; counters are read by any.
+// Implements: A5, H4, H8.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "secure/openssl_session.hpp"
+#include "secure/pool.hpp"
+#include "secure/service_table.hpp"
+
+namespace cutwater::secure {
+
+/// What the processors of a pool share.
+struct ProcessorShared {
+  std::function<Tick()> clock;
+  std::uint32_t max_handshakes = 0;
+  KeyLog* key_log = nullptr;  // may be nullptr
+  ServiceTable services;
+  std::atomic<std::uint64_t> alive{0};  // TLS objects, over all threads; a counter, ordered with nothing
+  std::atomic<std::uint64_t> handshakes{0}, resumed{0}, failed{0};
+};
+
+class Processor {
+ public:
+  /// `lanes` are this processor's, one per link. They and `shared` outlive it.
+  Processor(ProcessorShared& shared, std::vector<Lane*> lanes);
+  ~Processor();
+  Processor(const Processor&) = delete;
+  Processor& operator=(const Processor&) = delete;
+
+  /// Takes up to `budget` requests from each lane. Calls `wake` for each link that got replies.
+  /// Returns: false when there was nothing to do.
+  bool run(std::size_t budget, const std::function<void(std::uint32_t)>& wake);
+  /// Ends handshakes whose deadline has passed without a cancel; looks at a bounded number a call.
+  void reap();
+  /// True while requests wait in a lane that can be served.
+  [[nodiscard]] bool has_requests() const noexcept;
+  [[nodiscard]] bool has_handshakes() const noexcept { return !handshakes_.empty(); }
+  /// True while replies wait for room in a lane.
+  [[nodiscard]] bool has_held_replies() const noexcept;
+
+ private:
+  struct Handshake {
+    std::size_t lane;
+    Token token;
+    Tick deadline;
+    std::unique_ptr<OpensslSession> session;
+  };
+  static std::uint64_t key_of(std::size_t lane, Token token) noexcept {
+    return static_cast<std::uint64_t>(lane) << 32 | token.flow;
+  }
+  void serve(std::size_t lane, Request& request);
+  void start(std::size_t lane, Request& request);
+  void feed(std::size_t at, const Request& request);
+  Handshake* find(std::size_t lane, Token token) noexcept;
+  void erase(std::size_t at) noexcept;
+  void reply(std::size_t lane, std::unique_ptr<Reply> reply);
+  void reply_failure(std::size_t lane, Token token, const FailureReport& report, std::vector<std::uint8_t> bytes = {},
+                     std::uint32_t consumed_bytes = 0);
+  bool flush(std::size_t lane);
+
+  ProcessorShared& shared_;
+  std::vector<Lane*> lanes_;
+  std::vector<std::deque<std::unique_ptr<Reply>>> held_;  // per lane: replies its ring had no room for; then it waits
+  std::vector<bool> has_replied_;
+  std::vector<Handshake> handshakes_;                     // dense; order means nothing
+  std::unordered_map<std::uint64_t, std::size_t> by_flow_;  // index into handshakes_
+  std::size_t next_reap_ = 0;
+};
+
+}  // namespace cutwater::secure
