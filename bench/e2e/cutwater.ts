@@ -1,0 +1,40 @@
+// Cutwater as a device of the comparison: the command line as an operator starts it, in direct mode.
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { kAddresses } from '../../src/demo/network.js'
+import type { Network } from '../../src/demo/network.js'
+import type { KeyPair } from '../../src/demo/certificates.js'
+import type { RunningDevice } from './devices.js'
+import { kManyFiles } from './load-tool.js'
+
+const kProjectFolder = process.env['CUTWATER_ROOT'] ?? fileURLToPath(new URL('../../', import.meta.url))
+
+export async function startCutwater(network: Network, keys: KeyPair, port: 'xsk' | 'packet'): Promise<RunningDevice> {
+  const file = network.file(`cutwater-${port}.yaml`)
+  writeFileSync(
+    file,
+    `interfaces:
+  wan: { device: wan, port: ${port} }
+  lan: { device: lan, port: ${port} }
+services:
+  bench:
+    mode: direct
+    listen: { address: ${kAddresses.server.v4}, port: 443 }
+    servers: [ { address: ${kAddresses.server.v4}, port: 80 } ]
+    tls: { versions: ['1.2', '1.3'], certificates: [ { certificate: ${keys.certificate}, key: ${keys.key} } ] }
+`,
+  )
+  const running = network.appliance.start([
+    ...kManyFiles, 'taskset', '-c', '1',
+    process.execPath, `${kProjectFolder}dist/cli/main.js`, 'run', '--config', file, '--json',
+  ]) // prettier-ignore
+  const ready = await running.until((stdout) => stdout.split('\n').find((line) => line.includes('"ready"')), 20_000)
+  return {
+    address: kAddresses.server.v4,
+    port: 443,
+    plain: 'tls',
+    pid: running.pid,
+    note: ready,
+    stop: async () => void (await running.stop('SIGTERM', 5_000)),
+  }
+}
