@@ -91,7 +91,7 @@ struct RecordFraming {
 
   static Opened open(const ExpandedKey& key, const TrafficKeys& keys, std::uint64_t number, MutableBytes record) noexcept {
     const Suite& suite = *key.suite;
-    if (record.size() < suite.overhead_bytes()) return {.status = Opened::Status::bad_shape, .alert = Alert::bad_record_mac};
+    if (record.size() < suite.front_bytes() + kTagBytes) return {.status = Opened::Status::bad_shape, .alert = Alert::bad_record_mac};
     std::uint8_t* const inner = record.data() + suite.front_bytes();
     const std::size_t inner_bytes = record.size() - suite.front_bytes() - kTagBytes;
     const AdditionalData aad{suite, number, record.data(), inner_bytes};
