@@ -1,0 +1,352 @@
+// native/port/xsk_port.cpp, xdp_redirect.cpp, umem.cpp and native/xdp/redirect.bpf.c, over veth in namespaces.
+#include <doctest/doctest.h>
+
+#include <poll.h>
+#include <signal.h>
+
+#include <array>
+#include <thread>
+
+#include "native/port/test_net.hpp"
+#include "native/port/test_packet.hpp"
+#include "port/xsk_port.hpp"
+
+using namespace cutwater;
+using namespace cutwater::port;
+using namespace cutwater::port::test;
+
+namespace {
+
+constexpr Steer to(std::uint16_t port, IpAddress address) { return {Steer::Match::destination, address, port}; }
+constexpr Steer from(std::uint16_t port, IpAddress address) { return {Steer::Match::source, address, port}; }
+
+/// The appliance's dev0 and dev1 with the program on and one worker's ports open.
+struct Appliance {
+  std::shared_ptr<XdpRedirect> client_side, server_side;
+  std::vector<std::unique_ptr<Port>> ports;
+
+  Appliance(const TestNet& net, ChunkPool& pool, AttachMode mode, std::uint16_t vlan = 0) {
+    const InNamespace in(net.appliance);
+    client_side = attach("dev0", mode, vlan);
+    server_side = attach("dev1", mode, vlan);
+    const std::array<XskConfig, 2> configs{XskConfig{.redirect = client_side, .queues = {}}, XskConfig{.redirect = server_side, .queues = {}}};
+    auto opened = open_xsk(configs, pool);
+    REQUIRE_MESSAGE(opened.has_value(), (opened ? "" : opened.error()));
+    ports = std::move(*opened);
+  }
+  void steer(std::span<const Steer> endpoints, const TestNet& net) const {
+    const InNamespace in(net.appliance);
+    REQUIRE(client_side->steer(endpoints).has_value());
+    REQUIRE(server_side->steer(endpoints).has_value());
+  }
+
+ private:
+  static std::shared_ptr<XdpRedirect> attach(const char* device, AttachMode mode, std::uint16_t vlan) {
+    auto redirect = XdpRedirect::attach({.device = device, .attach = mode, .vlan = vlan});
+    REQUIRE_MESSAGE(redirect.has_value(), (redirect ? "" : redirect.error()));
+    return *redirect;
+  }
+};
+
+MacAddress mac_of(const std::string& ns, const std::string& device) {
+  const InNamespace in(ns);
+  return read_link(device)->mac;
+}
+
+/// Polls a port until a packet comes or patience ends.
+Frame next_packet(Port& port, ChunkPool& pool, std::chrono::milliseconds wait = std::chrono::milliseconds(300)) {
+  const auto end = std::chrono::steady_clock::now() + wait;
+  std::array<Packet, kBurst> burst;
+  while (std::chrono::steady_clock::now() < end) {
+    const std::size_t count = port.rx(burst);
+    if (count != 0) {
+      const Frame first(burst[0].data, burst[0].data + burst[0].bytes);
+      for (std::size_t i = 0; i < count; ++i) pool.put(burst[i].chunk);
+      return first;
+    }
+    pollfd ready{.fd = port.fd(), .events = POLLIN, .revents = 0};
+    ::poll(&ready, 1, 10);
+  }
+  return {};
+}
+
+TestPacket syn(const TestNet& net, const char* source, const char* destination, std::uint16_t destination_port) {
+  TestPacket packet;
+  packet.ends = {.source_mac = mac_of(net.client, "client0"),
+                 .destination_mac = mac_of(net.appliance, "dev0"),
+                 .source = ip(source),
+                 .destination = ip(destination),
+                 .source_port = 40000,
+                 .destination_port = destination_port};
+  return packet;
+}
+
+/// What the client's cable end sees and can send.
+std::unique_ptr<Tap> tap(const std::string& ns, const std::string& device) {
+  const InNamespace in(ns);
+  return std::make_unique<Tap>(device);
+}
+
+struct ModeCase {
+  AttachMode mode;
+  const char* name;
+};
+
+}  // namespace
+
+TEST_CASE("H12: steered TCP arrives at the xsk port and not in the kernel, all else in the kernel and not at the port") {
+  if (!can_make_namespaces()) return;
+  for (const auto& [mode, name] : {ModeCase{AttachMode::driver, "driver"}, ModeCase{AttachMode::generic, "generic"}}) {
+    CAPTURE(name);
+    const TestNet net;
+    ChunkPool pool(4096);
+    {
+      const Appliance appliance(net, pool, mode);
+      Port& port = *appliance.ports[0];
+      CHECK(port.report().attach_mode == name);
+      CHECK(port.report().copy_mode == "copy");  // veth has no zero-copy: what is reported is what is
+      CHECK(port.report().queues == 1);
+      appliance.steer(std::array{to(443, ip("10.71.0.1")), to(443, ip("fd71::1"))}, net);
+      const auto wire = tap(net.client, "client0");
+      for (const auto& [source, destination] : {std::pair{"10.71.0.2", "10.71.0.1"}, std::pair{"fd71::2", "fd71::1"}}) {
+        CAPTURE(destination);
+        const Frame steered = tcp_packet(syn(net, source, destination, 443));
+        wire->send(steered);
+        CHECK(next_packet(port, pool) == steered);
+        CHECK(wire->receive(is_reset_from(443), std::chrono::milliseconds(50)).empty());
+
+        wire->send(tcp_packet(syn(net, source, destination, 444)));
+        CHECK_FALSE(wire->receive(is_reset_from(444)).empty());
+        CHECK(next_packet(port, pool, std::chrono::milliseconds(20)).empty());
+        CHECK(run("ip netns exec " + net.client + " ping -c1 -W1 " + destination + " >/dev/null") == 0);
+      }
+    }
+    CHECK(pool.free_chunks() == pool.capacity());
+  }
+}
+
+TEST_CASE("H12: the kernel keeps fragments, other VLANs, other stations' packets and TCP that only resembles ours") {
+  if (!can_make_namespaces()) return;
+  const TestNet net;
+  ChunkPool pool(4096);
+  const Appliance appliance(net, pool, AttachMode::driver);
+  appliance.steer(std::array{to(443, ip("10.71.0.1")), to(443, ip("fd71::1"))}, net);
+  const auto wire = tap(net.client, "client0");
+  Port& port = *appliance.ports[0];
+
+  std::vector<Frame> foreign;
+  TestPacket packet = syn(net, "10.71.0.2", "10.71.0.1", 443);
+  packet.fragment = 0x2000;  // more to come
+  foreign.push_back(tcp_packet(packet));
+  packet.fragment = 0x0001;  // not the first
+  foreign.push_back(tcp_packet(packet));
+  packet.fragment = 0;
+  packet.vlan = 42;
+  foreign.push_back(tcp_packet(packet));
+  packet.vlan = 0;
+  packet.protocol = 17;  // UDP with the same ports
+  foreign.push_back(tcp_packet(packet));
+  packet.protocol = 6;
+  packet.ends.destination_mac = {2, 0, 0, 0, 0, 1};
+  foreign.push_back(tcp_packet(packet));
+  foreign.push_back(tcp_packet(syn(net, "10.71.0.2", "10.71.0.3", 443)));
+  TestPacket reversed = syn(net, "10.71.0.1", "10.71.0.2", 40000);  // from the steered endpoint, and only "to" is steered
+  reversed.ends.source_port = 443;
+  foreign.push_back(tcp_packet(reversed));
+  Frame cut = tcp_packet(syn(net, "10.71.0.2", "10.71.0.1", 443));
+  cut.resize(14 + 20 + 2);  // the headers end in the middle of the ports
+  foreign.push_back(cut);
+  TestPacket v6 = syn(net, "fd71::2", "fd71::1", 443);
+  v6.protocol = 44;  // fragment header
+  foreign.push_back(tcp_packet(v6));
+  for (const Frame& frame : foreign) wire->send(frame);
+  CHECK(next_packet(port, pool, std::chrono::milliseconds(100)).empty());
+
+  const Frame ours = tcp_packet(syn(net, "10.71.0.2", "10.71.0.1", 443));
+  wire->send(ours);
+  CHECK(next_packet(port, pool) == ours);  // the same port was listening all along
+}
+
+TEST_CASE("xsk_port: packets of one configured VLAN are steered with their tag in place") {
+  if (!can_make_namespaces()) return;
+  for (const auto& [mode, name] : {ModeCase{AttachMode::driver, "driver"}, ModeCase{AttachMode::generic, "generic"}}) {
+    CAPTURE(name);
+    const TestNet net;
+    ChunkPool pool(4096);
+    const Appliance appliance(net, pool, mode, 42);
+    appliance.steer(std::array{to(443, ip("10.71.0.1")), to(443, ip("fd71::1"))}, net);
+    const auto wire = tap(net.client, "client0");
+    for (const auto& [source, destination] : {std::pair{"10.71.0.2", "10.71.0.1"}, std::pair{"fd71::2", "fd71::1"}}) {
+      TestPacket packet = syn(net, source, destination, 443);
+      wire->send(tcp_packet(packet));
+      packet.vlan = 42;
+      const Frame tagged = tcp_packet(packet);
+      wire->send(tagged);
+      CHECK(next_packet(*appliance.ports[0], pool) == tagged);
+    }
+  }
+}
+
+TEST_CASE("xsk_port: the server side is steered by source, every address by 'any', and a new set replaces the old one") {
+  if (!can_make_namespaces()) return;
+  const TestNet net;
+  ChunkPool pool(4096);
+  const Appliance appliance(net, pool, AttachMode::driver);
+  const auto wire = tap(net.client, "client0");
+  Port& port = *appliance.ports[0];
+  const auto arrives = [&](const TestPacket& packet) {
+    const Frame frame = tcp_packet(packet);
+    wire->send(frame);
+    return next_packet(port, pool, std::chrono::milliseconds(100)) == frame;
+  };
+  TestPacket answer = syn(net, "10.71.0.2", "10.71.0.1", 40000);
+  answer.ends.source_port = 80;
+  const TestPacket v4 = syn(net, "10.71.0.2", "10.99.0.1", 443), v6 = syn(net, "fd71::2", "fd99::1", 443);
+
+  CHECK_FALSE(arrives(answer));
+  appliance.steer(std::array{from(80, ip("10.71.0.2"))}, net);
+  CHECK(arrives(answer));
+  CHECK_FALSE(arrives(v4));
+  appliance.steer(std::array{to(443, ip("0.0.0.0"))}, net);
+  CHECK_FALSE(arrives(answer));
+  CHECK(arrives(v4));
+  CHECK_FALSE(arrives(v6));
+  appliance.steer(std::array{to(443, ip("::"))}, net);
+  CHECK(arrives(v4));
+  CHECK(arrives(v6));
+  appliance.steer({}, net);
+  CHECK_FALSE(arrives(v4));
+  CHECK_FALSE(arrives(v6));
+}
+
+TEST_CASE("A7: 'fragmentation needed' and 'packet too big' about a steered flow come to the port, about others to the kernel") {
+  if (!can_make_namespaces()) return;
+  const TestNet net;
+  ChunkPool pool(4096);
+  const Appliance appliance(net, pool, AttachMode::driver);
+  appliance.steer(std::array{to(443, ip("10.71.0.1")), to(443, ip("fd71::1"))}, net);
+  const auto wire = tap(net.client, "client0");
+  Port& port = *appliance.ports[0];
+  for (const auto& [peer, service] : {std::pair{"10.71.0.2", "10.71.0.1"}, std::pair{"fd71::2", "fd71::1"}}) {
+    CAPTURE(service);
+    for (const std::uint16_t service_port : {std::uint16_t{443}, std::uint16_t{444}}) {
+      TestPacket went_out = syn(net, service, peer, 40000);  // what the service had sent to the client
+      went_out.ends.source_port = service_port;
+      went_out.payload.assign(100, 'x');
+      Frame quoted = ip_packet(went_out, tcp_segment(went_out));
+      quoted.resize(went_out.ends.source.is_v4() ? 28 : 48);  // as short as RFC 792 allows: the IP header and 8 bytes
+      const Frame error = too_big_packet(syn(net, peer, service, 0), quoted);
+      wire->send(error);
+      const Frame arrived = next_packet(port, pool, std::chrono::milliseconds(100));
+      CHECK(arrived == (service_port == 443 ? error : Frame{}));
+    }
+  }
+}
+
+TEST_CASE("xsk_port: one Port polls several queues, and its descriptor wakes for each of them") {
+  if (!can_make_namespaces()) return;
+  const TestNet net(2);
+  ChunkPool pool(4096);
+  {
+    const Appliance appliance(net, pool, AttachMode::driver);
+    CHECK(appliance.ports[0]->report().queues == 2);
+    appliance.steer(std::array{to(443, ip("10.71.0.1"))}, net);
+    const auto wire = tap(net.client, "client0");
+    int arrived = 0;
+    for (std::uint16_t i = 0; i < 32; ++i) {  // different flows, so that veth spreads them over both queues
+      TestPacket packet = syn(net, "10.71.0.2", "10.71.0.1", 443);
+      packet.ends.source_port = static_cast<std::uint16_t>(40000 + i);
+      wire->send(tcp_packet(packet));
+      if (!next_packet(*appliance.ports[0], pool).empty()) ++arrived;
+    }
+    CHECK(arrived == 32);
+  }
+  CHECK(pool.free_chunks() == pool.capacity());
+}
+
+TEST_CASE("xsk_port: a million packets cross from one port to the other over one UMEM and no chunk is lost (I5)") {
+  if (!can_make_namespaces()) return;
+  const TestNet net;
+  ChunkPool pool(8192);
+  constexpr std::size_t kPackets = 1'000'000;
+  std::size_t forwarded = 0, received = 0;
+  {
+    const Appliance appliance(net, pool, AttachMode::driver);
+    appliance.steer(std::array{to(443, ip("10.72.0.2"))}, net);
+    Port &in = *appliance.ports[0], &out = *appliance.ports[1];
+    std::jthread sender([&](const std::stop_token& stop) {
+      const InNamespace here(net.client);
+      const Tap wire("client0");
+      const Frame frame = tcp_packet(syn(net, "10.71.0.2", "10.72.0.2", 443));
+      while (!stop.stop_requested()) wire.send(frame);
+    });
+    std::array<Packet, kBurst> burst;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (received < kPackets && std::chrono::steady_clock::now() < end) {
+      const std::size_t count = in.rx(burst);
+      for (std::size_t i = 0; i < count; ++i) REQUIRE(pool.chunk_of(burst[i].data) == burst[i].chunk);
+      received += count;
+      forwarded += out.tx(std::span(burst).first(count));
+      out.rx(burst);  // reclaims what was sent
+    }
+    sender.request_stop();
+  }
+  CHECK(received >= kPackets);
+  CHECK(forwarded * 10 >= received * 9);
+  CHECK(pool.free_chunks() == pool.capacity());
+}
+
+TEST_CASE("xdp_redirect: the program leaves with the process, even by SIGKILL, and the device can be taken again") {
+  if (!can_make_namespaces()) return;
+  const TestNet net;
+  const std::string look = "ip -n " + net.appliance + " link show dev0";
+  int ready[2];
+  REQUIRE(::pipe(ready) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const InNamespace in(net.appliance);
+    const auto redirect = XdpRedirect::attach({.device = "dev0"});
+    const char sign = redirect ? '+' : '-';
+    if (::write(ready[1], &sign, 1) == 1) ::pause();
+    ::_exit(1);
+  }
+  char sign = 0;
+  REQUIRE(::read(ready[0], &sign, 1) == 1);
+  REQUIRE(sign == '+');
+  CHECK(output_of(look).find("xdp") != std::string::npos);
+  {
+    const InNamespace in(net.appliance);
+    const auto second = XdpRedirect::attach({.device = "dev0"});
+    REQUIRE_FALSE(second.has_value());
+    CHECK(second.error().find("another Cutwater process") != std::string::npos);
+  }
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  ::close(ready[0]);
+  ::close(ready[1]);
+  for (int i = 0; i < 100 && output_of(look).find("xdp") != std::string::npos; ++i) ::usleep(10'000);
+  CHECK(output_of(look).find("xdp") == std::string::npos);
+  ChunkPool pool(4096);
+  const Appliance appliance(net, pool, AttachMode::automatic);
+  CHECK(appliance.ports[0]->report().attach_mode == "driver");
+}
+
+TEST_CASE("xdp_redirect: refuses in words a missing device, a large MTU, a loopback and a foreign program") {
+  if (!can_make_namespaces()) return;
+  const TestNet net;
+  const InNamespace in(net.appliance);
+  const auto error_of = [](const char* device) {
+    const auto redirect = XdpRedirect::attach({.device = device});
+    return redirect ? std::string("no error") : redirect.error();
+  };
+  CHECK(error_of("nowhere0").find("nowhere0: no such network device") == 0);
+  CHECK(error_of("a-name-that-is-too-long").find("is not a device name") != std::string::npos);
+  CHECK(error_of("lo").find("not an Ethernet device") != std::string::npos);
+  REQUIRE(run("ip link set dev1 mtu 9000") == 0);
+  CHECK(error_of("dev1").find("MTU 9000 is more than a packet chunk holds; at most 3758") != std::string::npos);
+  // libxdp ships small programs of its own; any of them is someone else's.
+  REQUIRE(run("ip link set dev dev0 xdp object /usr/lib/x86_64-linux-gnu/bpf/xdpfilt_alw_all.o section xdp 2>/dev/null || "
+              "ip link set dev dev0 xdpgeneric object /usr/lib/x86_64-linux-gnu/bpf/xdpfilt_alw_all.o program xdpfilt_alw_all") == 0);
+  CHECK(error_of("dev0").find("someone else") != std::string::npos);
+  CHECK(output_of("ip link show dev0").find("xdp") != std::string::npos);  // and it is still there
+}
