@@ -142,7 +142,7 @@ function show(value: unknown): string {
   if (typeof value === 'object') return 'a mapping'
   if (typeof value === 'function') return 'a function'
   if (typeof value === 'string' && value.includes('-----BEGIN')) return 'PEM text (give the path of a file)'
-  const text = typeof value === 'bigint' ? `${value.toString()}n` : (JSON.stringify(value) ?? String(value))
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
 
