@@ -1,0 +1,93 @@
+// The appliance under test: the command line as an operator starts it, in the appliance's namespace, asked over its control
+// socket. With CUTWATER_SUBJECT=nginx a terminating nginx stands in, to try the tests themselves.
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { stringify } from 'yaml'
+import type { ServiceInput } from '../../src/config/schema.js'
+import { ask } from '../../src/control/client.js'
+import type { FlowEntry } from '../../src/native/contract.js'
+import type { CommandResult, RunningProcess } from '../../src/demo/command.js'
+import type { Network } from '../../src/demo/network.js'
+
+export type PortKind = 'xsk' | 'packet'
+
+/** The ready line, as far as tests look at it. */
+export interface ReadyLine {
+  readonly event: 'ready'
+  readonly pid: number
+  readonly interfaces: Readonly<Record<string, { readonly port: string; readonly attach?: string; readonly copy?: string }>>
+}
+
+export interface ApplianceOptions {
+  readonly port: PortKind
+  readonly services: Readonly<Record<string, ServiceInput>>
+  /** Further keys of the configuration. */
+  readonly more?: Readonly<Record<string, unknown>>
+}
+
+const kMain = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+
+/** A running `cutwater run`. */
+export class Appliance {
+  readonly ready: ReadyLine
+  readonly running: RunningProcess
+  readonly #control: string
+
+  private constructor(running: RunningProcess, control: string, ready: ReadyLine) {
+    this.running = running
+    this.#control = control
+    this.ready = ready
+  }
+
+  static async start(network: Network, options: ApplianceOptions): Promise<Appliance> {
+    const file = network.file('cutwater.yaml')
+    const control = network.file('control.sock')
+    writeFileSync(file, stringify(configOf(options)))
+    const running = network.appliance.start([
+      'sh', '-c', 'ulimit -n "$(ulimit -Hn)"; exec "$@"', 'sh',
+      process.execPath, kMain, 'run', '--config', file, '--json', '--control', control,
+    ]) // prettier-ignore
+    const line = await running.until((stdout) => stdout.split('\n').find((text) => text.includes('"ready"')), 30_000)
+    return new Appliance(running, control, JSON.parse(line) as ReadyLine)
+  }
+
+  /** Every counter; those of several services are added up. */
+  async counters(): Promise<Map<string, number>> {
+    const totals = new Map<string, number>()
+    for await (const line of ask(this.#control, { command: 'stats' })) {
+      const { name, value } = line as { name: string; value: number | string }
+      totals.set(name, (totals.get(name) ?? 0) + Number(value))
+    }
+    return totals
+  }
+
+  async counter(name: string): Promise<number> {
+    const value = (await this.counters()).get(name)
+    if (value === undefined) throw new Error(`no counter is called ${name}`)
+    return value
+  }
+
+  async flows(): Promise<FlowEntry[]> {
+    const entries: FlowEntry[] = []
+    for await (const line of ask(this.#control, { command: 'flows', limit: 100_000 })) entries.push(line as FlowEntry)
+    return entries
+  }
+
+  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<CommandResult> {
+    return this.running.stop(signal, 10_000)
+  }
+}
+
+function configOf({ port, services, more }: ApplianceOptions): object {
+  return { interfaces: { wan: { device: 'wan', port }, lan: { device: 'lan', port } }, services, ...more }
+}
+
+/** By how much each counter grew while `action` ran; those that did not are left out. */
+export async function growth(appliance: Appliance, action: () => Promise<unknown>): Promise<Record<string, number>> {
+  const before = await appliance.counters()
+  await action()
+  const after = await appliance.counters()
+  return Object.fromEntries(
+    [...after].map(([name, value]) => [name, value - (before.get(name) ?? 0)] as const).filter(([, change]) => change !== 0),
+  )
+}
