@@ -1,0 +1,209 @@
+#include "splice/custody.hpp"
+
+#include <algorithm>
+
+#include "splice/close.hpp"
+#include "splice/control_record.hpp"
+#include "splice/emit.hpp"
+
+namespace cutwater::splice {
+namespace {
+
+constexpr std::uint32_t kMinWindowBytes = 65'536;  // even on a crowded worker a record must fit, or custody would deadlock (A12)
+constexpr std::size_t kMaxControlBytes = 64;       // the longest control fragment a client may send after the handshake is 5
+
+record::KeyId key_id(const Flow& f) noexcept {
+  return {f.index, f.generation, f.up.epoch, record::KeyId::Direction::up};
+}
+
+const record::ExpandedKey& open_key(Resources& r, const Flow& f) noexcept { return r.keys.at(key_id(f), *f.suite, f.up_keys); }
+
+// Step 1 of a record: its front. Returns: bytes taken, or nullopt when the flow failed.
+std::optional<std::size_t> take_front(Resources& r, Flow& f, Bytes in) noexcept {
+  Custody::Partial& partial = f.custody->partial;
+  const bool had_header = partial.front_bytes >= record::kHeaderBytes;
+  const std::size_t wanted = had_header ? f.suite->front_bytes() : record::kHeaderBytes;
+  const std::size_t n = std::min(wanted - partial.front_bytes, in.size());
+  std::memcpy(partial.front.data() + partial.front_bytes, in.data(), n);
+  partial.front_bytes = static_cast<std::uint8_t>(partial.front_bytes + n);
+  if (!had_header && partial.front_bytes == record::kHeaderBytes) {
+    const auto header = record::parse_header(partial.front);
+    if (!header) return fail_framing(r, f, header.error()), std::nullopt;
+    if (!admit_header(r, f, *header)) return std::nullopt;
+    partial.header = *header;
+    partial.body_left = static_cast<std::uint32_t>(header->body_bytes - f.suite->explicit_nonce_bytes - record::kTagBytes);
+  }
+  if (partial.front_bytes == f.suite->front_bytes()) {
+    r.aead.open_begin(f.custody->stream, open_key(r, f), f.up_keys, f.up.number, {partial.front.data(), partial.front_bytes});
+  }
+  return n;
+}
+
+// Step 2: its body, decrypted straight into the queue. The chunk space was reserved by has_custody_room().
+std::size_t take_body(Resources& r, Flow& f, Bytes in) noexcept {
+  Custody& custody = *f.custody;
+  const MutableBytes space = custody.queue.space(r.chunks);
+  const std::size_t n = std::min({in.size(), space.size(), std::size_t{custody.partial.body_left}});
+  r.aead.open_update(custody.stream, open_key(r, f), space.data(), in.data(), n);
+  custody.queue.commit(static_cast<std::uint32_t>(n));
+  custody.partial.body_left -= static_cast<std::uint32_t>(n);
+  return n;
+}
+
+// TLS 1.3 inner type: the last byte that is not padding (RFC 9846 5.4). Takes both off the queue.
+std::optional<record::ContentType> strip_inner_type(Resources& r, Custody& custody) noexcept {
+  SeqNum end = custody.queue.end();
+  while (end != custody.ready) {
+    const std::uint8_t last = custody.queue.last(r.chunks);
+    end = end - 1U;
+    custody.queue.cut_back(r.chunks, end, ByteQueue::Wipe::no);
+    if (last != 0) return static_cast<record::ContentType>(last);
+  }
+  return std::nullopt;
+}
+
+bool finish_data(Resources& r, Flow& f, std::uint32_t fragment_bytes) noexcept {
+  f.custody->ready = f.custody->queue.end();
+  f.up.plain_next = f.custody->ready;
+  r.counters.add(Count::plaintext_up_bytes, fragment_bytes);
+  return true;
+}
+
+// Step 3: its tag, and with it the verdict on everything since `ready`.
+bool finish_record(Resources& r, Flow& f) noexcept {
+  Custody& custody = *f.custody;
+  if (!r.aead.open_finish(custody.stream, open_key(r, f), custody.partial.tag.data())) {
+    custody.queue.cut_back(r.chunks, custody.ready, ByteQueue::Wipe::yes);
+    fail(r, f, Reset::bad_tag, record::Alert::bad_record_mac);
+    return false;
+  }
+  r.counters.add(Count::records_opened);
+  ++f.up.number;
+  auto type = custody.partial.header.type;
+  if (f.suite->version == record::Version::tls13) {
+    const auto inner = strip_inner_type(r, custody);
+    if (!inner) return fail(r, f, Reset::unexpected_message, record::Alert::unexpected_message), false;
+    type = *inner;
+  }
+  custody.partial = Custody::Partial{};
+  const auto fragment_bytes = static_cast<std::uint32_t>(custody.queue.end() - custody.ready);
+  if (fragment_bytes > record::kMaxFragmentBytes) return fail(r, f, Reset::record_overflow, record::Alert::record_overflow), false;
+  if (type == record::ContentType::application_data && !f.post_handshake.has_partial()) return finish_data(r, f, fragment_bytes);
+  std::array<std::uint8_t, kMaxControlBytes> control{};
+  if (fragment_bytes > control.size()) return fail(r, f, Reset::unexpected_message, record::Alert::unexpected_message), false;
+  custody.queue.copy(r.chunks, custody.ready, {control.data(), fragment_bytes});
+  custody.queue.cut_back(r.chunks, custody.ready, ByteQueue::Wipe::no);
+  return take_control(r, f, type, {control.data(), fragment_bytes});
+}
+
+void send_range(Resources& r, Flow& f, const SendControl::Range& range) noexcept {
+  Custody& custody = *f.custody;
+  Outgoing out;
+  if (!take_packet(r, out.packet, out.payload)) return;
+  const bool has_fin = f.up.fin == FinState::owed && range.end == custody.queue.end() + 1U;
+  out.payload_bytes = static_cast<std::uint32_t>(range.end - range.begin) - (has_fin ? 1U : 0U);
+  custody.queue.copy(r.chunks, range.begin, {out.payload, out.payload_bytes});
+  out.seq = range.begin;
+  const bool is_last = range.begin + out.payload_bytes == custody.ready;
+  out.flags = static_cast<std::uint8_t>(wire::kAck | (is_last && out.payload_bytes != 0 ? wire::kPsh : 0) | (has_fin ? wire::kFin : 0));
+  out.note = range.is_resent ? TraceNote::custody_resent : TraceNote::custody_out;
+  if (range.is_resent) r.counters.add(Count::custody_resent);
+  (void)send_to_server(r, f, out);
+}
+
+SeqNum send_end(const Flow& f) noexcept { return f.up.fin == FinState::owed ? f.custody->ready + 1U : f.custody->ready; }
+
+}  // namespace
+
+std::uint32_t Custody::window(const Resources& r) const noexcept {
+  const std::uint32_t kept = queue.bytes();
+  // A crowded pool shrinks everybody's window to what a record needs; half of it stays for packets on their way.
+  const std::uint64_t free_bytes = std::uint64_t{r.chunks.free_chunks()} * port::kChunkBytes / 8;
+  const auto cap = static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(free_bytes, kMinWindowBytes, ByteQueue::kMaxBytes - 2 * record::kMaxCiphertextBytes));
+  return kept < cap ? cap - kept : 0;
+}
+
+bool enter_custody(Resources& r, Flow& f) noexcept {
+  if (f.custody != nullptr) return true;
+  Custody* custody = r.custodies.take();
+  if (custody == nullptr) return false;
+  custody->queue.start(f.up.plain_next);
+  custody->ready = f.up.plain_next;
+  custody->partial = Custody::Partial{};
+  custody->control.start(f.up.plain_next, f.server_tcp.mss, f.up.server_edge, 0);
+  f.custody = custody;
+  r.counters.add(Count::custody_entered);
+  return true;
+}
+
+bool has_custody_room(const Resources& r, const Flow& f, std::uint32_t bytes) noexcept {
+  return f.custody->queue.has_room(r.chunks, bytes);
+}
+
+bool take_into_custody(Resources& r, Flow& f, Bytes in) noexcept {
+  Custody::Partial& partial = f.custody->partial;
+  while (!in.empty()) {
+    if (f.up.end != UpEnd::open) {  // what follows a close_notify is ignored (RFC 9846 6.1)
+      f.up.cipher_next += static_cast<std::uint32_t>(in.size());
+      return true;
+    }
+    std::size_t n = 0;
+    if (partial.front_bytes < record::kHeaderBytes || partial.front_bytes < f.suite->front_bytes()) {
+      const auto taken = take_front(r, f, in);
+      if (!taken) return false;
+      n = *taken;
+    } else if (partial.body_left != 0) {
+      n = take_body(r, f, in);
+    } else {
+      n = std::min(record::kTagBytes - partial.tag_bytes, in.size());
+      std::memcpy(partial.tag.data() + partial.tag_bytes, in.data(), n);
+      partial.tag_bytes = static_cast<std::uint8_t>(partial.tag_bytes + n);
+    }
+    in = in.subspan(n);
+    f.up.cipher_next += static_cast<std::uint32_t>(n);
+    if (partial.tag_bytes == record::kTagBytes && !finish_record(r, f)) return false;
+  }
+  return true;
+}
+
+void send_from_custody(Resources& r, Flow& f) noexcept {
+  if (f.custody == nullptr) return;
+  Custody& custody = *f.custody;
+  while (const auto range = custody.control.next(send_end(f), r.now)) send_range(r, f, *range);
+  const bool is_idle = custody.queue.bytes() == 0 && custody.partial.is_none() && f.up.fin != FinState::owed;
+  if (is_idle) release_custody(r, f);
+}
+
+void custody_on_server_ack(Resources& r, Flow& f, SeqNum ack, const wire::TcpOptions& options, bool is_duplicate) noexcept {
+  Custody& custody = *f.custody;
+  custody.control.set_edge(f.up.server_edge);
+  if (before(ack, custody.queue.begin())) return;  // still about spans that the client answers for
+  custody.control.on_ack(ack, f.up.server_edge, {options.sack.data(), options.sack_count}, is_duplicate, r.now);
+  const SeqNum una = custody.control.una();
+  if (f.up.fin == FinState::owed && una == custody.queue.end() + 1U) {
+    custody.queue.drop_before(r.chunks, custody.queue.end());
+    f.up.fin = FinState::acked;
+    f.up.plain_next = una;
+  } else {
+    custody.queue.drop_before(r.chunks, earlier(una, custody.queue.end()));
+  }
+}
+
+void owe_fin_to_server(Resources& r, Flow& f) noexcept {
+  if (f.up.fin != FinState::none || !enter_custody(r, f)) return;
+  f.up.fin = FinState::owed;
+}
+
+void release_custody(Resources& r, Flow& f) noexcept {
+  if (f.custody == nullptr) return;
+  f.custody->queue.clear(r.chunks);
+  f.custody->stream.clear();
+  r.custodies.put(f.custody);
+  f.custody = nullptr;
+  r.counters.add(Count::custody_left);
+}
+
+SeqNum next_to_server(const Flow& f) noexcept { return f.custody != nullptr ? f.custody->control.nxt() : f.up.plain_next; }
+
+}  // namespace cutwater::splice

@@ -1,0 +1,215 @@
+#include "splice/down.hpp"
+
+#include <algorithm>
+
+#include "splice/close.hpp"
+#include "splice/custody.hpp"
+#include "splice/emit.hpp"
+#include "splice/key_change.hpp"
+#include "splice/resend.hpp"
+#include "splice/seal.hpp"
+#include "splice/translate.hpp"
+#include "splice/up.hpp"
+
+namespace cutwater::splice {
+namespace {
+
+// What the client had been told when the segment came.
+struct Before {
+  SeqNum ack, edge;
+  bool has_advanced;
+};
+
+// The longest fragment of one record: one packet, one record, so that every packet can be opened on arrival.
+std::uint32_t max_fragment(const Flow& f) noexcept {
+  return std::min<std::uint32_t>(f.max_fragment_bytes, f.client_tcp.mss - static_cast<std::uint32_t>(f.suite->overhead_bytes()));
+}
+
+// Fragment bytes the client's window admits in one more record.
+std::uint32_t admitted(const Flow& f) noexcept {
+  const std::int32_t space = f.down.client_edge - f.down.cipher_next - static_cast<std::int32_t>(f.suite->overhead_bytes());
+  return space > 0 ? static_cast<std::uint32_t>(space) : 0;
+}
+
+Verdict send_sealed(Resources& r, Flow& f, const Sealed& sealed, const port::Packet& packet, std::uint8_t flags,
+                    std::uint8_t traffic_class, const wire::TcpOptions* heard) noexcept {
+  Outgoing out;
+  out.packet = packet;
+  out.payload = sealed.record;
+  out.payload_bytes = sealed.record_bytes;
+  out.seq = sealed.cipher_begin;
+  out.flags = static_cast<std::uint8_t>(wire::kAck | (flags & (wire::kPsh | wire::kEce | wire::kCwr)));
+  out.traffic_class = traffic_class;
+  out.heard = heard;
+  out.note = TraceNote::sealed;
+  out.first_record = out.last_record = static_cast<std::int64_t>(sealed.number);
+  return send_to_client(r, f, out);
+}
+
+// The plain case: the whole segment becomes one record, in place, in its own chunk.
+bool can_seal_in_place(const Resources& r, const Flow& f, std::uint32_t bytes) noexcept {
+  return f.down.ahead.empty() && bytes <= max_fragment(f) && bytes <= admitted(f) && f.down.spans.has_room(r.spans);
+}
+
+Verdict hold(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
+  const Held held{.begin = s.seq, .bytes = s.payload_bytes, .data = s.payload, .chunk = packet.chunk,
+                  .flags = static_cast<std::uint8_t>(s.flags & (wire::kPsh | wire::kFin)), .traffic_class = s.traffic_class};
+  if (r.chunks.free_chunks() <= r.chunks.capacity() / 4 || !f.down.ahead.insert(r.held, held)) return dropped(Drop::reassembly_full);
+  r.counters.add(Count::held_down_packets);
+  return kHold;
+}
+
+Verdict take_plaintext(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
+  if (before(s.seq, f.down.plain_next)) {
+    const auto old_bytes = std::min(static_cast<std::uint32_t>(f.down.plain_next - s.seq), s.payload_bytes);
+    resend_down(r, f, s, {s.payload, old_bytes});
+    if (old_bytes == s.payload_bytes || f.state != FlowState::established) return kConsume;
+    wire::Segment fresh = s;
+    fresh.seq += old_bytes;
+    fresh.payload += old_bytes;
+    fresh.payload_bytes -= old_bytes;
+    return take_plaintext(r, f, fresh, packet);
+  }
+  if (before(f.down.edge_shown + 1U, s.seq + s.payload_bytes)) {  // one byte beyond is a window probe
+    owe_ack_to_server(r, f);
+    return dropped(Drop::window_exceeded);
+  }
+  if (s.seq == f.down.plain_next && f.down.fin == FinState::none) {
+    change_down_keys_if_due(r, f);
+    if (can_seal_in_place(r, f, s.payload_bytes)) {
+      send_local(r, f);  // a KeyUpdate goes before the first record under the new key
+      const Sealed sealed = seal_next(r, f, s.payload, s.payload_bytes);
+      if (sealed.record_bytes == 0) return reset_both(r, f, Reset::bad_record), kConsume;
+      return send_sealed(r, f, sealed, packet, s.flags, s.traffic_class, &s.options);
+    }
+  }
+  const bool is_gap = s.seq != f.down.plain_next;
+  const Verdict v = hold(r, f, s, packet);
+  if (is_gap) ack_server(r, f);  // at once, one for one: the server counts them (RFC 5681 4.2)
+  else owe_ack_to_server(r, f);
+  return v;
+}
+
+// Copies held plaintext, from the front, into `out`. Returns: bytes taken; flags and class of what they came from.
+struct Gathered {
+  std::uint32_t bytes = 0;
+  std::uint8_t flags = 0, traffic_class = 0;
+};
+Gathered gather_held(Resources& r, Flow& f, std::uint8_t* out, std::uint32_t limit) noexcept {
+  Gathered got;
+  while (got.bytes < limit && !f.down.ahead.empty()) {
+    const Held& front = f.down.ahead.front(r.held);
+    if (front.begin != f.down.plain_next + got.bytes) break;
+    const std::uint32_t n = std::min(front.bytes, limit - got.bytes);
+    std::memcpy(out + got.bytes, front.data, n);
+    got.bytes += n;
+    got.traffic_class = front.traffic_class;
+    if (n < front.bytes) {
+      f.down.ahead.trim_front(r.held, n);
+      break;
+    }
+    const Held done = f.down.ahead.pop_front(r.held);
+    got.flags |= done.flags;
+    r.chunks.put(done.chunk);
+    if ((done.flags & wire::kFin) != 0) break;
+  }
+  return got;
+}
+
+// Bytes that lie in order at the front of the hold queue, up to `limit`.
+std::uint32_t held_in_order(const Resources& r, const Flow& f, std::uint32_t limit) noexcept {
+  std::uint32_t bytes = 0;
+  f.down.ahead.each(r.held, [&](const Held& held) {
+    if (held.begin != f.down.plain_next + bytes) return false;
+    bytes += held.bytes;
+    return bytes < limit;
+  });
+  return std::min(bytes, limit);
+}
+
+bool take_server_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept {
+  const SeqNum sent = later(f.up.plain_una, f.custody != nullptr ? f.custody->control.nxt() : f.up.plain_next);
+  if (before(sent, s.ack)) {
+    owe_ack_to_server(r, f);
+    return false;
+  }
+  if (before(s.ack, f.up.plain_una)) return true;
+  const SeqNum edge = s.ack + (static_cast<std::uint32_t>(s.window) << f.server_tcp.window_shift);
+  const bool is_duplicate = s.ack == f.up.plain_una && edge == f.up.server_edge && s.payload_bytes == 0 && !s.has(wire::kFin | wire::kSyn);
+  f.up.server_edge = edge;
+  acknowledge_up(r, f, s.ack);
+  if (f.custody != nullptr) custody_on_server_ack(r, f, s.ack, s.options, is_duplicate);
+  return true;
+}
+
+// In custody the client hears of the server's progress by its window alone, and not for every packet of it.
+bool has_news_for_client(Resources& r, Flow& f, const Before& before_it, bool has_payload) noexcept {
+  const SeqNum ack = ack_for_client(r, f);
+  const SeqNum edge = edge_for_client(r, f);
+  if (f.custody != nullptr && f.up.spans.empty()) {
+    const bool was_small = before_it.edge - ack < 2 * f.client_tcp.mss;
+    const bool has_moved = edge - before_it.edge >= 2 * f.client_tcp.mss || (was_small && edge != before_it.edge);
+    if (!has_moved) f.up.edge_shown = before_it.edge;  // not told, so not promised
+    return ack != before_it.ack || has_moved;
+  }
+  if (ack != before_it.ack || edge != before_it.edge) return true;
+  return !has_payload && !before_it.has_advanced;
+}
+
+void pass_keep_alive(Resources& r, Flow& f, const wire::Segment& s) noexcept {
+  Outgoing out;
+  out.seq = f.down.cipher_next - 1U;
+  out.heard = &s.options;
+  out.note = TraceNote::translated;
+  if (take_packet(r, out.packet, out.payload)) (void)send_to_client(r, f, out);
+}
+
+}  // namespace
+
+void seal_held(Resources& r, Flow& f) noexcept {
+  while (f.state == FlowState::established && f.down.fin == FinState::none && !f.down.ahead.empty()) {
+    f.down.ahead.drop_before(r.held, f.down.plain_next);
+    if (f.down.ahead.empty() || f.down.ahead.front(r.held).begin != f.down.plain_next) return;
+    change_down_keys_if_due(r, f);
+    const std::uint32_t wanted = held_in_order(r, f, max_fragment(f));
+    const std::uint32_t limit = std::min(wanted, admitted(f));
+    // A record cut to a small window only when nothing is on its way that would open it (RFC 9293 3.8.6.2.1).
+    const bool is_silly = limit < wanted && !f.down.spans.empty();
+    if (limit == 0 || is_silly || !f.down.spans.has_room(r.spans)) return;
+    port::Packet packet;
+    std::uint8_t* payload = nullptr;
+    if (!take_packet(r, packet, payload)) return;
+    payload += f.suite->front_bytes();
+    const Gathered got = gather_held(r, f, payload, limit);
+    send_local(r, f);
+    const Sealed sealed = seal_next(r, f, payload, got.bytes);
+    if (sealed.record_bytes == 0) {
+      r.chunks.put(packet.chunk);
+      return reset_both(r, f, Reset::bad_record);
+    }
+    (void)send_sealed(r, f, sealed, packet, got.flags, got.traffic_class, nullptr);
+    if ((got.flags & wire::kFin) != 0) take_server_fin(r, f);
+  }
+}
+
+Verdict down(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
+  const Before before_it{f.up.ack_shown, f.up.edge_shown, before(f.up.plain_una, s.ack)};
+  const std::uint64_t sent_before = r.packets_to_client;
+  if (!take_server_ack(r, f, s)) return dropped(Drop::bad_ack);
+  f.last_active = r.now;
+  const bool is_keep_alive = s.payload_bytes == 0 && !s.has(wire::kFin) && s.seq + 1U == f.down.plain_next && f.down.spans.empty();
+  if (is_keep_alive) return pass_keep_alive(r, f, s), kConsume;
+  Verdict v = kConsume;
+  if (s.payload_bytes != 0) v = take_plaintext(r, f, s, packet);
+  if (f.state == FlowState::free || f.state == FlowState::draining) return v;
+  if (s.has(wire::kFin)) {
+    if (s.seq + s.payload_bytes == f.down.plain_next && f.down.ahead.empty()) take_server_fin(r, f);
+    else if (v.action != Action::hold) owe_ack_to_server(r, f);
+  }
+  go_on(r, f);
+  if (f.state == FlowState::free || r.packets_to_client != sent_before) return v;
+  if (has_news_for_client(r, f, before_it, s.payload_bytes != 0)) ack_client(r, f, &s.options);
+  return v;
+}
+
+}  // namespace cutwater::splice

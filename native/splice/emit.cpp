@@ -1,0 +1,176 @@
+#include "splice/emit.hpp"
+
+#include <algorithm>
+
+#include "splice/custody.hpp"
+#include "splice/translate.hpp"
+
+namespace cutwater::splice {
+namespace {
+
+std::uint16_t window_field(SeqNum edge, SeqNum ack, std::uint8_t shift) noexcept {
+  const std::int32_t window = std::max(edge - ack, 0);
+  return static_cast<std::uint16_t>(std::min<std::uint32_t>(static_cast<std::uint32_t>(window) >> shift, 0xffff));
+}
+
+// The newest timestamp of the side we speak for, so that what we send later never looks older (PAWS); the echo is that of
+// the packet we translate, so that round trips are measured end to end.
+void put_timestamps(const Flow& f, const SideState& from, const SideState& to, const Outgoing& out,
+                    wire::TcpOptions& options) noexcept {
+  if (!f.has_timestamps()) return;
+  options.has_timestamps = true;
+  options.ts_value = from.ts_value;
+  options.ts_echo = out.heard != nullptr && out.heard->has_timestamps ? out.heard->ts_echo : to.ts_value;
+}
+
+void trace_out(Resources& r, const Flow& f, TraceSide side, const wire::Header& h, const Outgoing& out, std::uint8_t shift) noexcept {
+  r.trace->record({.at_us = r.now.us,
+                   .flow = f.index,
+                   .side = side,
+                   .direction = TraceDirection::tx,
+                   .flags = h.flags,
+                   .note = out.note,
+                   .seq = h.seq.value,
+                   .ack = h.ack.value,
+                   .window = static_cast<std::uint32_t>(h.window) << shift,
+                   .payload_bytes = out.payload_bytes,
+                   .first_record = out.first_record,
+                   .last_record = out.last_record});
+}
+
+Verdict stage(Resources& r, Outbox& outbox, const wire::Header& header, const Outgoing& out) noexcept {
+  port::Packet packet = out.packet;
+  packet.data = wire::emit(header, out.payload, out.payload_bytes);
+  packet.bytes = static_cast<std::uint32_t>(out.payload + out.payload_bytes - packet.data);
+  if (!outbox.push(packet)) r.counters.add(Drop::tx_full);
+  return kForward;
+}
+
+void list_owing(Resources& r, Flow& f, std::uint8_t what) noexcept {
+  f.owed_acks |= what;
+  if ((f.owed_acks & Flow::kListed) != 0) return;
+  f.owed_acks |= Flow::kListed;
+  r.owing.push_back(&f);
+}
+
+}  // namespace
+
+Verdict send_to_client(Resources& r, Flow& f, const Outgoing& out) noexcept {
+  const SeqNum ack = ack_for_client(r, f);
+  wire::Header h{.source_mac = r.client_link.mac,
+                 .destination_mac = f.client_mac,
+                 .vlan = r.client_link.vlan,
+                 .source = &f.route->service.address,
+                 .destination = &f.client.address,
+                 .source_port = f.route->service.port,
+                 .destination_port = f.client.port,
+                 .seq = out.seq,
+                 .ack = ack,
+                 .window = window_field(edge_for_client(r, f), ack, f.server_tcp.window_shift),
+                 .flags = out.flags,
+                 .ttl = f.server_tcp.ttl,
+                 .traffic_class = out.traffic_class,
+                 .options = {}};
+  put_timestamps(f, f.server_tcp, f.client_tcp, out, h.options);
+  if (out.payload_bytes == 0) {
+    if (out.heard != nullptr) sack_to_client(r, f, *out.heard, h.options);
+    add_held_sack(r, f, f.up.ahead, f.up.cipher_next, h.options);
+  }
+  f.up.ack_shown = ack;
+  f.owed_acks &= static_cast<std::uint8_t>(~Flow::kAckClient);
+  ++r.packets_to_client;
+  r.counters.add(Count::packets_to_clients);
+  if (r.trace != nullptr) trace_out(r, f, TraceSide::client, h, out, f.server_tcp.window_shift);
+  return stage(r, r.to_client, h, out);
+}
+
+Verdict send_to_server(Resources& r, Flow& f, const Outgoing& out) noexcept {
+  const SeqNum ack = ack_for_server(r, f);
+  wire::Header h{.source_mac = r.server_link.mac,
+                 .destination_mac = f.route->server_mac,
+                 .vlan = r.server_link.vlan,
+                 .source = &f.client.address,
+                 .destination = &f.route->server.address,
+                 .source_port = f.client.port,
+                 .destination_port = f.route->server.port,
+                 .seq = out.seq,
+                 .ack = ack,
+                 .window = window_field(edge_for_server(r, f), ack, f.client_tcp.window_shift),
+                 .flags = out.flags,
+                 .ttl = f.client_tcp.ttl,
+                 .traffic_class = out.traffic_class,
+                 .options = {}};
+  put_timestamps(f, f.client_tcp, f.server_tcp, out, h.options);
+  if (out.payload_bytes == 0) {
+    if (out.heard != nullptr) sack_to_server(r, f, *out.heard, h.options);
+    add_held_sack(r, f, f.down.ahead, f.down.plain_next, h.options);
+  }
+  f.down.ack_shown = ack;
+  f.owed_acks &= static_cast<std::uint8_t>(~Flow::kAckServer);
+  ++r.packets_to_server;
+  r.counters.add(Count::packets_to_servers);
+  if (r.trace != nullptr) trace_out(r, f, TraceSide::server, h, out, f.client_tcp.window_shift);
+  return stage(r, r.to_server, h, out);
+}
+
+bool take_packet(Resources& r, port::Packet& packet, std::uint8_t*& payload) noexcept {
+  const auto taken = r.chunks.take();
+  if (!taken) {
+    r.counters.add(Drop::no_chunk);
+    return false;
+  }
+  packet = *taken;
+  payload = packet.data;  // the pool's headroom is larger than any header
+  return true;
+}
+
+void ack_client(Resources& r, Flow& f, const wire::TcpOptions* heard) noexcept {
+  Outgoing out;
+  out.seq = f.down.cipher_next;
+  out.heard = heard;
+  out.note = heard != nullptr ? TraceNote::translated : TraceNote::acknowledged;
+  if (!take_packet(r, out.packet, out.payload)) return;
+  if (heard == nullptr) r.counters.add(Count::acks_sent);
+  (void)send_to_client(r, f, out);
+}
+
+void ack_server(Resources& r, Flow& f, const wire::TcpOptions* heard) noexcept {
+  Outgoing out;
+  out.seq = next_to_server(f);
+  out.heard = heard;
+  out.note = heard != nullptr ? TraceNote::translated : TraceNote::acknowledged;
+  if (!take_packet(r, out.packet, out.payload)) return;
+  if (heard == nullptr) r.counters.add(Count::acks_sent);
+  (void)send_to_server(r, f, out);
+}
+
+void owe_ack_to_client(Resources& r, Flow& f) noexcept { list_owing(r, f, Flow::kAckClient); }
+void owe_ack_to_server(Resources& r, Flow& f) noexcept { list_owing(r, f, Flow::kAckServer); }
+
+void settle_acks(Resources& r) noexcept {
+  for (Flow* f : r.owing) {
+    f->owed_acks &= static_cast<std::uint8_t>(~Flow::kListed);
+    if (f->state == FlowState::free) continue;
+    if ((f->owed_acks & Flow::kAckClient) != 0) ack_client(r, *f);
+    if ((f->owed_acks & Flow::kAckServer) != 0) ack_server(r, *f);
+  }
+  r.owing.clear();
+}
+
+void reset_client(Resources& r, Flow& f) noexcept {
+  Outgoing out;
+  out.seq = f.down.cipher_next;
+  out.flags = wire::kRst | wire::kAck;
+  out.note = TraceNote::reset;
+  if (take_packet(r, out.packet, out.payload)) (void)send_to_client(r, f, out);
+}
+
+void reset_server(Resources& r, Flow& f) noexcept {
+  Outgoing out;
+  out.seq = next_to_server(f);
+  out.flags = wire::kRst | wire::kAck;
+  out.note = TraceNote::reset;
+  if (take_packet(r, out.packet, out.payload)) (void)send_to_server(r, f, out);
+}
+
+}  // namespace cutwater::splice

@@ -1,0 +1,129 @@
+// One TCP connection through the device, both ends: everything that is kept while it is idle, in at most 512 bytes, keys
+// included. What exists only while something is under way (custody, local bytes, an earlier epoch's keys) hangs off it.
+// Not here: what is done with it (up.cpp, down.cpp, close.cpp). Thread: owning worker.
+// Implements: H2, H10, A6.
+#pragma once
+
+#include "base/ip_address.hpp"
+#include "base/tick.hpp"
+#include "base/verdict.hpp"
+#include "record/key_update.hpp"
+#include "record/traffic_secret.hpp"
+#include "splice/reassembly.hpp"
+#include "splice/route.hpp"
+#include "splice/span_map.hpp"
+#include "wire/tcp.hpp"
+
+namespace cutwater::splice {
+
+class Custody;
+class LocalSender;
+
+enum class FlowState : std::uint8_t {
+  free,
+  syn_sent,      // the client's SYN went to the server
+  syn_answered,  // the server's SYN-ACK went to the client
+  handshake,     // TCP is up; TLS is being negotiated; the server is shown a zero window
+  established,   // the splice is at work
+  draining,      // the server side is gone; the client still has an alert and a FIN to get
+  lingering,     // both ends have closed; late retransmissions are answered
+};
+
+/// A FIN that the device answers for: none yet, sent until acknowledged, acknowledged.
+enum class FinState : std::uint8_t { none, owed, acked };
+/// A KeyUpdate of our own: not due, or due before the next record.
+enum class UpdateState : std::uint8_t { none, owed };
+/// How far the client's stream has come to its end.
+enum class UpEnd : std::uint8_t { open, notified /* close_notify read */, finished /* its FIN consumed too */ };
+
+/// What both directions of a flow need to know of one side's TCP.
+struct SideState {
+  std::uint32_t ts_value = 0;      // newest timestamp value seen from that side (RFC 7323)
+  std::uint32_t ts_echo = 0;       // newest echo seen from it
+  std::uint16_t mss = 536;         // payload bytes a segment to that side may carry, options already taken off
+  std::uint8_t window_shift = 0;   // of the windows that side advertises
+  std::uint8_t ttl = 64;           // of its packets, less our hop
+};
+
+/// Client to server: ciphertext comes, plaintext goes.
+struct Up {
+  SeqNum cipher_next;    // next byte expected from the client
+  SeqNum plain_next;     // next plaintext byte, as numbered towards the server
+  SeqNum plain_una;      // the server has acknowledged everything before
+  SeqNum server_edge;    // end of the server's window, in plaintext
+  SeqNum ack_shown, edge_shown;  // what the client was last told, in ciphertext
+  SpanMap spans;
+  Reassembly ahead;      // ciphertext behind a gap
+  Reassembly pieces;     // parts of records that were resent in another cut
+  std::uint64_t number = 0;
+  std::uint8_t epoch = 0;
+  UpEnd end = UpEnd::open;
+  FinState fin = FinState::none;  // our FIN to the server
+};
+
+/// Server to client: plaintext comes, ciphertext goes.
+struct Down {
+  SeqNum plain_next;     // next byte expected from the server; everything before is sealed
+  SeqNum cipher_next;    // next ciphertext byte towards the client
+  SeqNum cipher_una;     // the client has acknowledged everything before
+  SeqNum client_edge;    // end of the client's window, in ciphertext
+  SeqNum ack_shown, edge_shown;  // what the server was last told, in plaintext
+  SpanMap spans;
+  Reassembly ahead;      // plaintext behind a gap, or not admitted by the client's window (A14)
+  Reassembly pieces;
+  std::uint64_t number = 0;
+  std::uint8_t epoch = 0;
+  FinState fin = FinState::none;  // our close_notify and FIN to the client
+  UpdateState update = UpdateState::none;
+};
+
+/// Keys of the epoch before, kept while spans of it may be unacknowledged.
+struct PreviousKeys {
+  record::TrafficKeys up, down;
+  PreviousKeys() noexcept = default;
+  PreviousKeys(const PreviousKeys&) = delete;
+  PreviousKeys& operator=(const PreviousKeys&) = delete;
+  ~PreviousKeys() { wipe(this, sizeof(record::TrafficKeys) * 2); }
+};
+
+struct Flow {
+  // Touched by every packet.
+  Up up;
+  Down down;
+  const record::Suite* suite = nullptr;
+  record::TrafficKeys up_keys, down_keys;
+  SideState client_tcp, server_tcp;
+  FlowState state = FlowState::free;
+  Reset reset_reason = Reset::none;
+  std::uint8_t option_flags = 0;       // kTimestamps, kSack
+  std::uint8_t owed_acks = 0;          // kAckClient, kAckServer, kDuplicate: settled when the burst ends
+  std::uint16_t max_fragment_bytes = 16384;
+  MacAddress client_mac{};
+  std::uint32_t index = 0, generation = 0;
+  Tick last_active;
+
+  // Who it is.
+  const Route* route = nullptr;        // kept alive by its flows
+  End client;
+
+  // Under way.
+  Custody* custody = nullptr;
+  LocalSender* local = nullptr;
+  PreviousKeys* previous = nullptr;
+  std::uint32_t handshake = ~0U;       // index into the handshakes under way
+  std::uint32_t client_rtt_us = 0;     // of the TCP handshake: where our own timer starts
+
+  // Rarely needed.
+  Tick expires;                        // of the handshake, of draining, of lingering
+  record::KeyUpdateLimit update_limit;
+  record::PostHandshakeReader post_handshake;
+  record::TrafficSecret up_secret, down_secret;
+
+  static constexpr std::uint8_t kTimestamps = 1, kSack = 2;
+  static constexpr std::uint8_t kAckClient = 1, kAckServer = 2, kListed = 4;
+  [[nodiscard]] bool has_timestamps() const noexcept { return (option_flags & kTimestamps) != 0; }
+  [[nodiscard]] bool has_sack() const noexcept { return (option_flags & kSack) != 0; }
+};
+static_assert(sizeof(Flow) <= 512, "the budget of an idle flow (splice.md)");
+
+}  // namespace cutwater::splice

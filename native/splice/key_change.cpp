@@ -1,0 +1,54 @@
+#include "splice/key_change.hpp"
+
+#include "record/traffic_secret.hpp"
+#include "splice/seal.hpp"
+
+namespace cutwater::splice {
+namespace {
+
+// Records of the epoch before the current one are still unacknowledged: its keys are in use.
+bool has_old_spans(const Resources& r, const SpanMap& spans, std::uint8_t epoch) noexcept {
+  return !spans.empty() && spans.front(const_cast<Resources&>(r).spans).epoch != epoch;
+}
+
+bool take_previous(Resources& r, Flow& f) noexcept {
+  if (f.previous == nullptr) f.previous = r.previous_keys.take();
+  return f.previous != nullptr;
+}
+
+}  // namespace
+
+void change_up_keys(Resources& r, Flow& f) noexcept {
+  if (take_previous(r, f)) f.previous->up = f.up_keys;
+  f.up_secret = record::next_secret(*f.suite, f.up_secret);
+  f.up_keys = record::derive_keys(*f.suite, f.up_secret);
+  f.up.number = 0;
+  ++f.up.epoch;
+}
+
+bool is_up_epoch_busy(const Resources& r, const Flow& f) noexcept { return has_old_spans(r, f.up.spans, f.up.epoch); }
+
+void change_down_keys_if_due(Resources& r, Flow& f) noexcept {
+  if (f.suite->version != record::Version::tls13) return;
+  const std::uint64_t configured = f.route->policy.rekey_after_records;
+  const std::uint64_t limit = configured != 0 && configured < f.suite->seal_limit ? configured : f.suite->seal_limit;
+  if (f.down.update != UpdateState::owed && f.down.number < limit) return;
+  if (has_old_spans(r, f.down.spans, f.down.epoch) || !take_previous(r, f)) return;  // soon: the limit leaves a factor of two
+  if (!append_key_update(r, f)) return;
+  f.previous->down = f.down_keys;
+  f.down_secret = record::next_secret(*f.suite, f.down_secret);
+  f.down_keys = record::derive_keys(*f.suite, f.down_secret);
+  f.down.number = 0;
+  ++f.down.epoch;
+  f.down.update = UpdateState::none;
+  r.counters.add(Count::key_updates_sent);
+}
+
+const record::TrafficKeys& up_keys_of(const Flow& f, std::uint8_t epoch) noexcept {
+  return epoch == f.up.epoch || f.previous == nullptr ? f.up_keys : f.previous->up;
+}
+const record::TrafficKeys& down_keys_of(const Flow& f, std::uint8_t epoch) noexcept {
+  return epoch == f.down.epoch || f.previous == nullptr ? f.down_keys : f.previous->down;
+}
+
+}  // namespace cutwater::splice

@@ -1,0 +1,22 @@
+// Key updates of TLS 1.3, both ways (RFC 9846 4.7.3, 5.5). A KeyUpdate of ours is local bytes; keys of the epoch before are
+// kept while records of it may be resent. TLS 1.2 has no key update: its flows go on under their key.
+// Thread: owning worker.
+#pragma once
+
+#include "splice/resources.hpp"
+
+namespace cutwater::splice {
+
+/// After a KeyUpdate of the client: the next epoch for opening.
+void change_up_keys(Resources& r, Flow& f) noexcept;
+/// True when the client's next KeyUpdate cannot be taken yet, because spans of two epochs would need keys.
+[[nodiscard]] bool is_up_epoch_busy(const Resources& r, const Flow& f) noexcept;
+/// Sends our KeyUpdate and changes the sealing key, when one is owed or the key is near its limit, and it can be done now.
+/// Call before a record is sealed.
+void change_down_keys_if_due(Resources& r, Flow& f) noexcept;
+
+/// Keys of a span: the current ones, or those of the epoch before.
+[[nodiscard]] const record::TrafficKeys& up_keys_of(const Flow& f, std::uint8_t epoch) noexcept;
+[[nodiscard]] const record::TrafficKeys& down_keys_of(const Flow& f, std::uint8_t epoch) noexcept;
+
+}  // namespace cutwater::splice

@@ -1,0 +1,114 @@
+#include "splice/local_sender.hpp"
+
+#include <algorithm>
+
+namespace cutwater::splice {
+namespace {
+constexpr std::uint32_t kInitialWindowSegments = 10;  // RFC 6928 2
+constexpr std::uint8_t kDuplicateThreshold = 3;       // RFC 5681 3.2
+}  // namespace
+
+void LocalSender::start(std::uint16_t mss, std::uint32_t rtt_us) noexcept {
+  items_.clear();
+  mss_ = mss;
+  cwnd_ = kInitialWindowSegments * mss;
+  duplicates_ = 0;
+  is_resend_due_ = is_timing_ = false;
+  deadline_ = kNever;
+  rto_ = Rto{};
+  if (rtt_us != 0) rto_.sample(rtt_us);
+}
+
+void LocalSender::append(SeqNum at, std::vector<std::uint8_t>&& bytes, Ending ending) {
+  if (items_.empty()) una_ = sent_ = highest_ = at;
+  items_.push_back({at, std::move(bytes), ending});
+}
+
+void LocalSender::on_ack(SeqNum ack, Tick now) noexcept {
+  if (items_.empty() || !before(una_, ack)) return;
+  const std::uint32_t was = outstanding();
+  una_ = ack;
+  sent_ = later(sent_, ack);
+  highest_ = later(highest_, ack);
+  duplicates_ = 0;
+  rto_.progress();
+  if (is_timing_ && at_or_before(timed_, ack)) {
+    rto_.sample(now - timed_at_);
+    is_timing_ = false;
+  }
+  while (!items_.empty() && at_or_before(items_.front().end(), ack)) items_.pop_front();
+  const std::uint32_t is = outstanding();
+  if (is < was) cwnd_ += was - is;
+  deadline_ = items_.empty() || is == 0 ? kNever : now + rto_.interval_us();
+}
+
+void LocalSender::on_duplicate(SeqNum ack, Tick now) noexcept {
+  if (items_.empty() || ack != una_ || before(ack, items_.front().begin) || outstanding() == 0) return;
+  if (++duplicates_ != kDuplicateThreshold) return;
+  is_resend_due_ = true;
+  is_timing_ = false;
+  deadline_ = now + rto_.interval_us();
+}
+
+LocalSender::Piece LocalSender::cut(const Item& item, SeqNum at) const noexcept {
+  const auto offset = static_cast<std::size_t>(std::max(at - item.begin, 0));
+  const std::size_t bytes = std::min<std::size_t>(item.bytes.size() - std::min(offset, item.bytes.size()), mss_);
+  const bool is_last = offset + bytes == item.bytes.size();
+  return {item.begin + static_cast<std::uint32_t>(offset), Bytes{item.bytes.data() + offset, bytes},
+          is_last ? item.ending : Ending::none, false};
+}
+
+std::optional<LocalSender::Piece> LocalSender::next(SeqNum client_edge, Tick now) noexcept {
+  if (items_.empty()) return std::nullopt;
+  if (is_resend_due_) {
+    is_resend_due_ = false;
+    Piece piece = cut(items_.front(), later(una_, items_.front().begin));
+    piece.is_resent = true;
+    return piece;
+  }
+  for (const Item& item : items_) {
+    if (at_or_before(item.end(), sent_)) continue;
+    const Piece candidate = cut(item, later(sent_, item.begin));
+    Piece piece = candidate;
+    const bool is_first = outstanding() == 0;
+    if (!is_first && outstanding() + piece.bytes.size() > cwnd_) return std::nullopt;
+    // A closed window is probed by the timer with what comes next; handshakes meet one only when a client is broken or hostile.
+    const SeqNum end = piece.begin + static_cast<std::uint32_t>(piece.bytes.size());
+    if (before(client_edge, end) && !is_first) return std::nullopt;
+    sent_ = end + (piece.ending == Ending::fin ? 1U : 0U);
+    piece.is_resent = before(piece.begin, highest_);
+    highest_ = later(highest_, sent_);
+    if (!is_timing_ && !piece.is_resent) {
+      is_timing_ = true;
+      timed_ = sent_;
+      timed_at_ = now;
+    }
+    if (deadline_ == kNever) deadline_ = now + rto_.interval_us();
+    return piece;
+  }
+  return std::nullopt;
+}
+
+bool LocalSender::on_timer(Tick now) noexcept {
+  deadline_ = kNever;
+  if (items_.empty()) return true;
+  const bool may_go_on = rto_.back_off();
+  sent_ = later(una_, items_.front().begin);
+  cwnd_ = mss_;
+  duplicates_ = 0;
+  is_timing_ = false;
+  deadline_ = now + rto_.interval_us();
+  return may_go_on;
+}
+
+// Local bytes sent and not acknowledged; the records between the items are not ours to count.
+std::uint32_t LocalSender::outstanding() const noexcept {
+  std::uint32_t bytes = 0;
+  for (const Item& item : items_) {
+    const SeqNum begin = later(item.begin, una_), end = earlier(item.end(), sent_);
+    if (before(begin, end)) bytes += static_cast<std::uint32_t>(end - begin);
+  }
+  return bytes;
+}
+
+}  // namespace cutwater::splice

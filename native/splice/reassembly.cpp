@@ -1,0 +1,87 @@
+#include "splice/reassembly.hpp"
+
+namespace cutwater::splice {
+
+HeldPool::HeldPool(std::uint32_t capacity, port::ChunkPool& chunks)
+    : held_(std::make_unique_for_overwrite<Held[]>(capacity)), chunks_(chunks), free_count_(capacity) {}
+
+std::uint32_t HeldPool::take() noexcept {
+  if (free_count_ == 0) return kNone;
+  --free_count_;
+  if (free_head_ == kNone) return unused_++;
+  const std::uint32_t index = free_head_;
+  free_head_ = held_[index].next;
+  return index;
+}
+
+void HeldPool::put(std::uint32_t index) noexcept {
+  held_[index].next = free_head_;
+  free_head_ = index;
+  ++free_count_;
+}
+
+// A segment that spans a hole and what lies behind it keeps only the part before the first byte that is already here:
+// the rest is known, or will be resent. That keeps one segment in one chunk.
+bool Reassembly::insert(HeldPool& pool, const Held& segment) noexcept {
+  if (count_ >= kMaxSegments) return false;
+  Held fresh = segment;
+  std::uint32_t* place = &head_;
+  while (*place != HeldPool::kNone && before(pool.held_[*place].begin, fresh.begin)) {
+    const Held& earlier = pool.held_[*place];
+    if (before(fresh.begin, earlier.end())) {
+      const auto known = static_cast<std::uint32_t>(earlier.end() - fresh.begin);
+      if (known >= fresh.bytes) return false;
+      fresh.begin += known;
+      fresh.data += known;
+      fresh.bytes -= known;
+    }
+    place = &pool.held_[*place].next;
+  }
+  if (*place != HeldPool::kNone) {
+    const Held& following = pool.held_[*place];
+    if (at_or_before(following.begin, fresh.begin)) return false;
+    if (before(following.begin, fresh.end())) {
+      fresh.bytes = static_cast<std::uint32_t>(following.begin - fresh.begin);
+      fresh.flags = 0;
+    }
+  }
+  const std::uint32_t index = pool.take();
+  if (index == HeldPool::kNone) return false;
+  fresh.next = *place;
+  pool.held_[index] = fresh;
+  *place = index;
+  ++count_;
+  return true;
+}
+
+Held Reassembly::pop_front(HeldPool& pool) noexcept {
+  const std::uint32_t index = head_;
+  const Held out = pool.held_[index];
+  head_ = out.next;
+  pool.put(index);
+  --count_;
+  return out;
+}
+
+void Reassembly::trim_front(HeldPool& pool, std::uint32_t bytes) noexcept {
+  Held& front = pool.held_[head_];
+  front.begin += bytes;
+  front.data += bytes;
+  front.bytes -= bytes;
+}
+
+void Reassembly::drop_before(HeldPool& pool, SeqNum limit) noexcept {
+  while (!empty() && before(front(pool).begin, limit)) {
+    if (before(limit, front(pool).end())) {
+      trim_front(pool, static_cast<std::uint32_t>(limit - front(pool).begin));
+      return;
+    }
+    pool.chunks_.put(pop_front(pool).chunk);
+  }
+}
+
+void Reassembly::clear(HeldPool& pool) noexcept {
+  while (!empty()) pool.chunks_.put(pop_front(pool).chunk);
+}
+
+}  // namespace cutwater::splice

@@ -1,0 +1,63 @@
+// What the splice works with and does not own: pools, keys, outboxes, counters, and the time of this turn. One per worker.
+// Thread: owning worker.
+#pragma once
+
+#include <vector>
+
+#include "base/counters.hpp"
+#include "base/object_pool.hpp"
+#include "flow/timer_wheel.hpp"
+#include "record/key_cache.hpp"
+#include "splice/flow.hpp"
+#include "splice/trace.hpp"
+
+namespace cutwater::splice {
+
+/// Packets to send on one side, in order. Bounded; at the cap a packet is dropped and counted, as a full ring would.
+class Outbox {
+ public:
+  explicit Outbox(port::ChunkPool& pool) : pool_(pool) { packets_.reserve(kCapacity); }
+  bool push(const port::Packet& packet) noexcept {
+    if (packets_.size() == kCapacity) {
+      pool_.put(packet.chunk);
+      return false;
+    }
+    packets_.push_back(packet);
+    return true;
+  }
+  [[nodiscard]] std::span<const port::Packet> packets() const noexcept { return packets_; }
+  void clear() noexcept { packets_.clear(); }
+
+ private:
+  static constexpr std::size_t kCapacity = 4096;
+  port::ChunkPool& pool_;
+  std::vector<port::Packet> packets_;
+};
+
+/// Our own end of a link.
+struct LinkSide {
+  MacAddress mac{};
+  std::uint16_t mtu = 1500;
+  std::uint16_t vlan = 0;
+};
+
+struct Resources {
+  port::ChunkPool& chunks;
+  const record::Aead& aead;
+  Counters& counters;
+  flow::TimerWheel& timers;
+  SpanPool spans;
+  HeldPool held;
+  record::KeyCache keys;
+  ObjectPool<Custody> custodies;
+  ObjectPool<LocalSender> locals;
+  ObjectPool<PreviousKeys> previous_keys;
+  Outbox to_client, to_server;
+  LinkSide client_link, server_link;
+  std::vector<Flow*> owing;  // flows that owe an acknowledgement when the burst ends
+  std::uint64_t packets_to_client = 0, packets_to_server = 0;  // ever sent: tells whether a call has sent one
+  TraceSink* trace = nullptr;
+  Tick now;
+};
+
+}  // namespace cutwater::splice

@@ -1,0 +1,39 @@
+// Where a flow goes and under which rules: one immutable entry per service and server, shared by all its flows.
+// Thread: immutable, except `server_mac`, which its worker refreshes.
+#pragma once
+
+#include <cstdint>
+
+#include "base/ip_address.hpp"
+
+namespace cutwater::splice {
+
+enum class Truncation : std::uint8_t { reset, forward };        // a FIN without close_notify
+enum class Release : std::uint8_t { whole_record, streaming };  // when plaintext may leave (A13)
+
+struct Policy {
+  Truncation truncation = Truncation::reset;
+  Release release = Release::whole_record;
+  std::uint64_t rekey_after_records = 0;  // 0: the suite's own limit
+  std::uint32_t idle_timeout_ms = 300'000;
+  std::uint32_t handshake_timeout_ms = 10'000;
+  std::uint8_t overhead_bytes = 29;       // largest record overhead the service may negotiate (A4)
+};
+
+/// One end's address as it stands on the wire.
+struct End {
+  IpAddress address;
+  std::uint16_t port = 0;
+};
+
+struct Route {
+  End service;                // what the client talks to
+  End server;                 // what we talk to on its behalf
+  MacAddress server_mac{};
+  bool has_server_mac = false;
+  std::uint32_t service_id = 0;   // its TLS context and its name
+  std::uint32_t generation = 0;   // of the configuration it came with
+  Policy policy;
+};
+
+}  // namespace cutwater::splice

@@ -1,0 +1,61 @@
+#include "splice/span_map.hpp"
+
+namespace cutwater::splice {
+
+SpanPool::SpanPool(std::uint32_t blocks)
+    : blocks_(std::make_unique_for_overwrite<Block[]>(blocks)), capacity_(blocks), free_count_(blocks) {}
+
+std::uint32_t SpanPool::take() noexcept {
+  if (free_count_ == 0) return kNone;
+  --free_count_;
+  if (free_head_ == kNone) return unused_++;
+  const std::uint32_t block = free_head_;
+  free_head_ = blocks_[block].next;
+  return block;
+}
+
+void SpanPool::put(std::uint32_t block) noexcept {
+  blocks_[block].next = free_head_;
+  free_head_ = block;
+  ++free_count_;
+}
+
+Span* SpanMap::push(SpanPool& pool, const Span& span) noexcept {
+  if (count_ >= kMaxSpansPerFlow) return nullptr;
+  if (count_ == 0 || last_ == kSpansPerBlock) {
+    const std::uint32_t block = pool.take();
+    if (block == SpanPool::kNone) return nullptr;
+    if (count_ == 0) {
+      head_ = block;
+      first_ = 0;
+    } else {
+      pool.blocks_[tail_].next = block;
+    }
+    tail_ = block;
+    last_ = 0;
+  }
+  Span& slot = pool.blocks_[tail_].spans[last_++];
+  slot = span;
+  ++count_;
+  return &slot;
+}
+
+void SpanMap::pop_front(SpanPool& pool) noexcept {
+  --count_;
+  ++first_;
+  if (count_ == 0) {
+    pool.put(head_);
+    head_ = tail_ = SpanPool::kNone;
+  } else if (first_ == kSpansPerBlock) {
+    const std::uint32_t next = pool.blocks_[head_].next;
+    pool.put(head_);
+    head_ = next;
+    first_ = 0;
+  }
+}
+
+void SpanMap::clear(SpanPool& pool) noexcept {
+  while (count_ != 0) pop_front(pool);
+}
+
+}  // namespace cutwater::splice

@@ -1,0 +1,291 @@
+#include "splice/up.hpp"
+
+#include <algorithm>
+
+#include "splice/close.hpp"
+#include "splice/control_record.hpp"
+#include "splice/custody.hpp"
+#include "splice/down.hpp"
+#include "splice/emit.hpp"
+#include "splice/key_change.hpp"
+#include "splice/resend.hpp"
+#include "splice/seal.hpp"
+#include "splice/translate.hpp"
+
+namespace cutwater::splice {
+namespace {
+
+using record::ContentType;
+
+// What the server had been told when the segment came.
+struct Before {
+  SeqNum ack, edge;
+  bool has_advanced;
+};
+
+// What a run of records in one segment gave. The plaintext lies where the first fragment was, closed up.
+struct Run {
+  std::uint8_t* plain = nullptr;
+  std::uint32_t plain_bytes = 0;
+  std::uint64_t first = 0, count = 0;
+  Verdict verdict = kForward;
+};
+
+const record::ExpandedKey& open_key(Resources& r, const Flow& f) noexcept {
+  return r.keys.at({f.index, f.generation, f.up.epoch, record::KeyId::Direction::up}, *f.suite, f.up_keys);
+}
+
+void push_span(Resources& r, Flow& f, std::uint32_t record_bytes, std::uint32_t fragment_bytes) noexcept {
+  f.up.spans.push(r.spans, {.cipher_begin = f.up.cipher_next,
+                            .plain_begin = f.up.plain_next,
+                            .cipher_bytes = record_bytes,
+                            .plain_bytes = fragment_bytes,
+                            .number = f.up.number,
+                            .kind = fragment_bytes != 0 ? Span::Kind::record : Span::Kind::local,
+                            .epoch = f.up.epoch,
+                            .tag = {}});
+  f.up.cipher_next += record_bytes;
+  f.up.plain_next += fragment_bytes;
+  ++f.up.number;
+}
+
+// Opens one record and says what it means. Returns: false when the run ends here (failed, or not to be taken now).
+bool open_one(Resources& r, Flow& f, MutableBytes bytes, ContentType outer, Run& run) noexcept {
+  const record::Opened opened = r.aead.open(open_key(r, f), f.up_keys, f.up.number, bytes);
+  if (opened.status != record::Opened::Status::ok) {
+    const Reset reason = opened.status == record::Opened::Status::bad_tag ? Reset::bad_tag : Reset::bad_record;
+    fail(r, f, reason, opened.alert);
+    run.verdict = kConsume;
+    return false;
+  }
+  const ContentType type = f.suite->version == record::Version::tls13 ? opened.type : outer;
+  const auto record_bytes = static_cast<std::uint32_t>(bytes.size());
+  const auto fragment_bytes = static_cast<std::uint32_t>(opened.fragment.size());
+  if (type == ContentType::application_data && !f.post_handshake.has_partial()) {
+    if (run.plain == nullptr) run.plain = opened.fragment.data();
+    else std::memmove(run.plain + run.plain_bytes, opened.fragment.data(), fragment_bytes);
+    run.plain_bytes += fragment_bytes;
+    push_span(r, f, record_bytes, fragment_bytes);
+  } else {
+    if (type == ContentType::handshake && is_up_epoch_busy(r, f)) {
+      run.verdict = dropped(Drop::epoch_busy);
+      return false;
+    }
+    push_span(r, f, record_bytes, 0);
+    if (!take_control(r, f, type, opened.fragment)) {
+      run.verdict = kConsume;
+      return false;
+    }
+  }
+  r.counters.add(Count::records_opened);
+  ++run.count;
+  return true;
+}
+
+// Opens the whole records of a segment in place, as far as they go.
+Run open_run(Resources& r, Flow& f, MutableBytes in) noexcept {
+  Run run;
+  run.first = f.up.number;
+  while (!in.empty()) {
+    if (!f.up.spans.has_room(r.spans)) {
+      run.verdict = dropped(Drop::spans_full);
+      break;
+    }
+    const auto header = record::parse_header(in);
+    if (!header) {
+      fail_framing(r, f, header.error());
+      run.verdict = kConsume;
+      break;
+    }
+    if (!admit_header(r, f, *header)) {
+      run.verdict = kConsume;
+      break;
+    }
+    if (!open_one(r, f, in.first(header->record_bytes()), header->type, run)) break;
+    in = in.subspan(header->record_bytes());
+    if (f.up.end != UpEnd::open) {  // what follows a close_notify is ignored (RFC 9846 6.1)
+      f.up.cipher_next += static_cast<std::uint32_t>(in.size());
+      break;
+    }
+  }
+  return run;
+}
+
+Verdict cut_through(Resources& r, Flow& f, const wire::TcpOptions* heard, std::uint8_t flags, std::uint8_t traffic_class,
+                    MutableBytes in, const port::Packet& packet) noexcept {
+  const Run run = open_run(r, f, in);
+  if (f.state != FlowState::established) return kConsume;
+  if (run.plain_bytes == 0) {  // only local records, or nothing could be taken
+    owe_ack_to_client(r, f);
+    acknowledge_up(r, f, f.up.plain_una);
+    return run.verdict.action == Action::drop ? run.verdict : kConsume;
+  }
+  r.counters.add(Count::cut_through_up_packets);
+  r.counters.add(Count::plaintext_up_bytes, run.plain_bytes);
+  Outgoing out;
+  out.packet = packet;
+  out.payload = run.plain;
+  out.payload_bytes = run.plain_bytes;
+  out.seq = f.up.plain_next - run.plain_bytes;
+  out.flags = static_cast<std::uint8_t>(wire::kAck | (flags & (wire::kPsh | wire::kEce | wire::kCwr)));
+  out.traffic_class = traffic_class;
+  out.heard = heard;
+  out.note = TraceNote::opened_in_place;
+  out.first_record = static_cast<std::int64_t>(run.first);
+  out.last_record = static_cast<std::int64_t>(run.first + run.count - 1);
+  return send_to_server(r, f, out);
+}
+
+Verdict into_custody(Resources& r, Flow& f, Bytes in) noexcept {
+  if (!enter_custody(r, f) || !has_custody_room(r, f, static_cast<std::uint32_t>(in.size()))) {
+    return dropped(Drop::custody_full);
+  }
+  r.counters.add(Count::custody_up_packets);
+  if (!take_into_custody(r, f, in)) return kConsume;
+  owe_ack_to_client(r, f);
+  return kConsume;
+}
+
+// In-order ciphertext. Cut-through when nothing is in custody and the segment is whole records; otherwise custody (A11).
+Verdict take_in_order(Resources& r, Flow& f, const wire::TcpOptions* heard, std::uint8_t flags, std::uint8_t traffic_class,
+                      MutableBytes in, const port::Packet& packet) noexcept {
+  if (f.custody != nullptr) return into_custody(r, f, in);
+  const record::RecordRun run = record::whole_records(in);
+  if (run.rest.status == record::NextRecord::Status::bad || run.record_bytes == in.size()) {
+    return cut_through(r, f, heard, flags, traffic_class, in, packet);
+  }
+  return into_custody(r, f, in);
+}
+
+Verdict hold_ahead(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
+  const Held held{.begin = s.seq, .bytes = s.payload_bytes, .data = s.payload, .chunk = packet.chunk,
+                  .flags = static_cast<std::uint8_t>(s.flags & (wire::kPsh | wire::kFin)), .traffic_class = s.traffic_class};
+  const bool is_kept = s.payload_bytes != 0 && r.chunks.free_chunks() > r.chunks.capacity() / 4 && f.up.ahead.insert(r.held, held);
+  if (is_kept) r.counters.add(Count::held_up_packets);
+  ack_client(r, f);  // at once, one for one: the client counts them (RFC 5681 4.2)
+  return is_kept ? kHold : dropped(Drop::reassembly_full);
+}
+
+void drain_ahead(Resources& r, Flow& f) noexcept {
+  while (f.state == FlowState::established && !f.up.ahead.empty()) {
+    f.up.ahead.drop_before(r.held, f.up.cipher_next);
+    if (f.up.ahead.empty() || f.up.ahead.front(r.held).begin != f.up.cipher_next) return;
+    const Held held = f.up.ahead.pop_front(r.held);
+    const port::Packet packet{held.data, held.bytes, held.chunk};
+    const Verdict v = take_in_order(r, f, nullptr, held.flags, held.traffic_class, {held.data, held.bytes}, packet);
+    if (v.action != Action::forward) r.chunks.put(held.chunk);
+    if (v.action == Action::drop) r.counters.add(v.reason);
+    const bool is_whole = f.state == FlowState::established && held.end() == f.up.cipher_next;
+    if (is_whole && (held.flags & wire::kFin) != 0) take_client_fin(r, f);
+  }
+}
+
+Verdict take_payload(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
+  const SeqNum end = s.seq + s.payload_bytes;
+  if (before(s.seq, f.up.cipher_next)) {
+    const auto old_bytes = std::min(static_cast<std::uint32_t>(f.up.cipher_next - s.seq), s.payload_bytes);
+    resend_up(r, f, s, {s.payload, old_bytes});
+    if (old_bytes == s.payload_bytes || f.state != FlowState::established) return kConsume;
+    wire::Segment fresh = s;
+    fresh.seq += old_bytes;
+    fresh.payload += old_bytes;
+    fresh.payload_bytes -= old_bytes;
+    return take_payload(r, f, fresh, packet);
+  }
+  if (before(f.up.edge_shown, end)) {
+    owe_ack_to_client(r, f);
+    return dropped(Drop::window_exceeded);
+  }
+  if (s.seq != f.up.cipher_next) return hold_ahead(r, f, s, packet);
+  if (f.up.end != UpEnd::open) {
+    f.up.cipher_next += s.payload_bytes;
+    owe_ack_to_client(r, f);
+    return dropped(Drop::after_close);
+  }
+  const Verdict v = take_in_order(r, f, &s.options, s.flags, s.traffic_class, {s.payload, s.payload_bytes}, packet);
+  if (v.action == Action::drop) owe_ack_to_client(r, f);
+  drain_ahead(r, f);
+  return v;
+}
+
+// A keep-alive probe on an idle flow: the server shall answer it, not we.
+void pass_keep_alive(Resources& r, Flow& f, const wire::Segment& s) noexcept {
+  Outgoing out;
+  out.seq = f.up.plain_next - 1U;
+  out.heard = &s.options;
+  out.note = TraceNote::translated;
+  if (take_packet(r, out.packet, out.payload)) (void)send_to_server(r, f, out);
+}
+
+// An acknowledgement goes on when it says something in the other numbering, or when it is a repetition that its receiver
+// counts. What advanced on the client side only was about local bytes or half a record: it must not look like a repetition.
+bool has_news_for_server(Resources& r, Flow& f, const Before& before_it, bool has_payload) noexcept {
+  if (ack_for_server(r, f) != before_it.ack || edge_for_server(r, f) != before_it.edge) return true;
+  if (has_payload || before_it.has_advanced) return false;
+  return f.down.spans.empty() || f.down.spans.front(r.spans).kind == Span::Kind::record;
+}
+
+}  // namespace
+
+bool take_client_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept {
+  if (before(f.down.cipher_next, s.ack)) {  // never sent (RFC 9293 3.10.7.4)
+    owe_ack_to_client(r, f);
+    return false;
+  }
+  if (before(s.ack, f.down.cipher_una)) return true;  // old; its payload is still good
+  const bool is_duplicate = s.ack == f.down.cipher_una && s.payload_bytes == 0 && !s.has(wire::kFin | wire::kSyn);
+  const SeqNum edge = s.ack + (static_cast<std::uint32_t>(s.window) << f.client_tcp.window_shift);
+  const bool is_same_edge = edge == f.down.client_edge;
+  f.down.client_edge = edge;
+  acknowledge_down(r, f, s.ack);
+  if (f.local != nullptr) {
+    if (is_duplicate && is_same_edge) f.local->on_duplicate(s.ack, r.now);
+    else f.local->on_ack(s.ack, r.now);
+  }
+  return true;
+}
+
+void go_on(Resources& r, Flow& f) noexcept {
+  settle_fins(r, f);
+  send_local(r, f);
+  if (f.local != nullptr && f.local->is_empty()) release_local(r, f);
+  if (f.state == FlowState::established) {
+    seal_held(r, f);
+    send_from_custody(r, f);
+    settle_fins(r, f);
+  }
+  arm(r, f);
+}
+
+Verdict up(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
+  const Before before_it{f.down.ack_shown, f.down.edge_shown, before(f.down.cipher_una, s.ack)};
+  const std::uint64_t sent_before = r.packets_to_server;
+  if (!take_client_ack(r, f, s)) return dropped(Drop::bad_ack);
+  f.last_active = r.now;
+  const bool is_keep_alive = s.payload_bytes == 0 && !s.has(wire::kFin) && s.seq + 1U == f.up.cipher_next &&
+                             f.custody == nullptr && f.up.spans.empty();
+  if (is_keep_alive) return pass_keep_alive(r, f, s), kConsume;
+  Verdict v = kConsume;
+  if (s.payload_bytes != 0) v = take_payload(r, f, s, packet);
+  if (f.state != FlowState::established && f.state != FlowState::lingering) return v;
+  if (s.has(wire::kFin)) {
+    if (s.seq + s.payload_bytes == f.up.cipher_next && f.up.end != UpEnd::finished) take_client_fin(r, f);
+    else owe_ack_to_client(r, f);
+  }
+  if (f.state == FlowState::free) return v;
+  go_on(r, f);
+  if (f.state == FlowState::free || r.packets_to_server != sent_before) return v;
+  if (has_news_for_server(r, f, before_it, s.payload_bytes != 0)) ack_server(r, f, &s.options);
+  return v;
+}
+
+void take_early_ciphertext(Resources& r, Flow& f, Bytes ciphertext) noexcept {
+  if (ciphertext.empty()) return;
+  f.up.cipher_next = f.up.cipher_next - static_cast<std::uint32_t>(ciphertext.size());  // take_into_custody counts them again
+  if (!enter_custody(r, f) || !has_custody_room(r, f, static_cast<std::uint32_t>(ciphertext.size()))) {
+    return reset_both(r, f, Reset::handshake_failed);  // they were acknowledged: there is no way back
+  }
+  take_into_custody(r, f, ciphertext);
+}
+
+}  // namespace cutwater::splice

@@ -1,0 +1,24 @@
+// Client to server: what an established flow does with a segment of the client. Ciphertext in, plaintext out.
+//   acknowledgement, window, SACK -> translate.cpp      in order, whole records -> opened in place and forwarded
+//   a record cut by the segment   -> custody.cpp        resent                  -> resend.cpp
+//   out of order                  -> reassembly.cpp     FIN, RST                -> close.cpp
+// Thread: owning worker. Implements: A1, A6, A7, A12, A16.
+#pragma once
+
+#include "splice/resources.hpp"
+
+namespace cutwater::splice {
+
+/// Takes one valid segment of the client. The packet's chunk follows the verdict.
+Verdict up(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept;
+
+/// The acknowledgement part alone (handshake and draining use it too). Returns: false when the segment is to be dropped.
+bool take_client_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept;
+
+/// Ciphertext that was received and acknowledged while the handshake was under way: what followed the Finished.
+void take_early_ciphertext(Resources& r, Flow& f, Bytes ciphertext) noexcept;
+
+/// Everything that became possible by an acknowledgement: sealing what was held, sending what was owed.
+void go_on(Resources& r, Flow& f) noexcept;
+
+}  // namespace cutwater::splice
