@@ -38,6 +38,8 @@ std::string output_of(const std::string& command);
 
 /// True when this process may make namespaces; else prints why the calling test is skipped.
 bool can_make_namespaces();
+/// The same for XDP programs, which the kernel takes from no user namespace.
+bool can_load_xdp();
 
 /// This thread lives in another network namespace until the end of the scope.
 class InNamespace {
@@ -105,6 +107,13 @@ inline std::string output_of(const std::string& command) {
 inline bool can_make_namespaces() {
   if (::geteuid() == 0) return true;
   std::puts("SKIPPED: needs root to make network namespaces");
+  return false;
+}
+
+inline bool can_load_xdp() {
+  if (!can_make_namespaces()) return false;
+  if (output_of("cat /proc/self/uid_map").find("4294967295") != std::string::npos) return true;
+  std::puts("SKIPPED: needs root outside user namespaces to load an XDP program");
   return false;
 }
 

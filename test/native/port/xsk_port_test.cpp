@@ -1,14 +1,13 @@
 // native/port/xsk_port.cpp, xdp_redirect.cpp, umem.cpp and native/xdp/redirect.bpf.c, over veth in namespaces.
 #include <doctest/doctest.h>
 
-#include <poll.h>
 #include <signal.h>
 
 #include <array>
 #include <thread>
 
 #include "native/port/test_net.hpp"
-#include "native/port/test_packet.hpp"
+#include "native/port/test_port.hpp"
 #include "port/xsk_port.hpp"
 
 using namespace cutwater;
@@ -16,9 +15,6 @@ using namespace cutwater::port;
 using namespace cutwater::port::test;
 
 namespace {
-
-constexpr Steer to(std::uint16_t port, IpAddress address) { return {Steer::Match::destination, address, port}; }
-constexpr Steer from(std::uint16_t port, IpAddress address) { return {Steer::Match::source, address, port}; }
 
 /// The appliance's dev0 and dev1 with the program on and one worker's ports open.
 struct Appliance {
@@ -48,45 +44,6 @@ struct Appliance {
   }
 };
 
-MacAddress mac_of(const std::string& ns, const std::string& device) {
-  const InNamespace in(ns);
-  return read_link(device)->mac;
-}
-
-/// Polls a port until a packet comes or patience ends.
-Frame next_packet(Port& port, ChunkPool& pool, std::chrono::milliseconds wait = std::chrono::milliseconds(300)) {
-  const auto end = std::chrono::steady_clock::now() + wait;
-  std::array<Packet, kBurst> burst;
-  while (std::chrono::steady_clock::now() < end) {
-    const std::size_t count = port.rx(burst);
-    if (count != 0) {
-      const Frame first(burst[0].data, burst[0].data + burst[0].bytes);
-      for (std::size_t i = 0; i < count; ++i) pool.put(burst[i].chunk);
-      return first;
-    }
-    pollfd ready{.fd = port.fd(), .events = POLLIN, .revents = 0};
-    ::poll(&ready, 1, 10);
-  }
-  return {};
-}
-
-TestPacket syn(const TestNet& net, const char* source, const char* destination, std::uint16_t destination_port) {
-  TestPacket packet;
-  packet.ends = {.source_mac = mac_of(net.client, "client0"),
-                 .destination_mac = mac_of(net.appliance, "dev0"),
-                 .source = ip(source),
-                 .destination = ip(destination),
-                 .source_port = 40000,
-                 .destination_port = destination_port};
-  return packet;
-}
-
-/// What the client's cable end sees and can send.
-std::unique_ptr<Tap> tap(const std::string& ns, const std::string& device) {
-  const InNamespace in(ns);
-  return std::make_unique<Tap>(device);
-}
-
 struct ModeCase {
   AttachMode mode;
   const char* name;
@@ -95,7 +52,7 @@ struct ModeCase {
 }  // namespace
 
 TEST_CASE("H12: steered TCP arrives at the xsk port and not in the kernel, all else in the kernel and not at the port") {
-  if (!can_make_namespaces()) return;
+  if (!can_load_xdp()) return;
   for (const auto& [mode, name] : {ModeCase{AttachMode::driver, "driver"}, ModeCase{AttachMode::generic, "generic"}}) {
     CAPTURE(name);
     const TestNet net;
@@ -126,7 +83,7 @@ TEST_CASE("H12: steered TCP arrives at the xsk port and not in the kernel, all e
 }
 
 TEST_CASE("H12: the kernel keeps fragments, other VLANs, other stations' packets and TCP that only resembles ours") {
-  if (!can_make_namespaces()) return;
+  if (!can_load_xdp()) return;
   const TestNet net;
   ChunkPool pool(4096);
   const Appliance appliance(net, pool, AttachMode::driver);
@@ -168,7 +125,7 @@ TEST_CASE("H12: the kernel keeps fragments, other VLANs, other stations' packets
 }
 
 TEST_CASE("xsk_port: packets of one configured VLAN are steered with their tag in place") {
-  if (!can_make_namespaces()) return;
+  if (!can_load_xdp()) return;
   for (const auto& [mode, name] : {ModeCase{AttachMode::driver, "driver"}, ModeCase{AttachMode::generic, "generic"}}) {
     CAPTURE(name);
     const TestNet net;
@@ -188,7 +145,7 @@ TEST_CASE("xsk_port: packets of one configured VLAN are steered with their tag i
 }
 
 TEST_CASE("xsk_port: the server side is steered by source, every address by 'any', and a new set replaces the old one") {
-  if (!can_make_namespaces()) return;
+  if (!can_load_xdp()) return;
   const TestNet net;
   ChunkPool pool(4096);
   const Appliance appliance(net, pool, AttachMode::driver);
@@ -220,7 +177,7 @@ TEST_CASE("xsk_port: the server side is steered by source, every address by 'any
 }
 
 TEST_CASE("A7: 'fragmentation needed' and 'packet too big' about a steered flow come to the port, about others to the kernel") {
-  if (!can_make_namespaces()) return;
+  if (!can_load_xdp()) return;
   const TestNet net;
   ChunkPool pool(4096);
   const Appliance appliance(net, pool, AttachMode::driver);
@@ -244,7 +201,7 @@ TEST_CASE("A7: 'fragmentation needed' and 'packet too big' about a steered flow 
 }
 
 TEST_CASE("xsk_port: one Port polls several queues, and its descriptor wakes for each of them") {
-  if (!can_make_namespaces()) return;
+  if (!can_load_xdp()) return;
   const TestNet net(2);
   ChunkPool pool(4096);
   {
@@ -265,7 +222,7 @@ TEST_CASE("xsk_port: one Port polls several queues, and its descriptor wakes for
 }
 
 TEST_CASE("xsk_port: a million packets cross from one port to the other over one UMEM and no chunk is lost (I5)") {
-  if (!can_make_namespaces()) return;
+  if (!can_load_xdp()) return;
   const TestNet net;
   ChunkPool pool(8192);
   constexpr std::size_t kPackets = 1'000'000;
@@ -297,7 +254,7 @@ TEST_CASE("xsk_port: a million packets cross from one port to the other over one
 }
 
 TEST_CASE("xdp_redirect: the program leaves with the process, even by SIGKILL, and the device can be taken again") {
-  if (!can_make_namespaces()) return;
+  if (!can_load_xdp()) return;
   const TestNet net;
   const std::string look = "ip -n " + net.appliance + " link show dev0";
   int ready[2];
@@ -332,7 +289,7 @@ TEST_CASE("xdp_redirect: the program leaves with the process, even by SIGKILL, a
 }
 
 TEST_CASE("xdp_redirect: refuses in words a missing device, a large MTU, a loopback and a foreign program") {
-  if (!can_make_namespaces()) return;
+  if (!can_load_xdp()) return;
   const TestNet net;
   const InNamespace in(net.appliance);
   const auto error_of = [](const char* device) {
