@@ -92,12 +92,12 @@ struct Chacha {
 using Tag = std::array<std::uint8_t, kTagBytes>;
 
 struct IpsecMb {
-  static bool encrypt(const ExpandedKey& key, const Nonce& nonce, Bytes aad, std::uint8_t* bytes, std::size_t n,
+  static bool encrypt(const ExpandedKey& key, const std::uint8_t* nonce, Bytes aad, std::uint8_t* bytes, std::size_t n,
                       std::uint8_t* tag) noexcept {
     if (is_chacha(key)) {
       const Chacha chacha{key};
       chacha20_poly1305_context_data context;
-      chacha.functions.init(chacha.key, &context, nonce.data(), aad.data(), aad.size());
+      chacha.functions.init(chacha.key, &context, nonce, aad.data(), aad.size());
       chacha.functions.encrypt_update(chacha.key, &context, bytes, bytes, n);
       chacha.functions.finalize(&context, tag, kTagBytes);
       wipe(&context, sizeof context);
@@ -105,39 +105,39 @@ struct IpsecMb {
     }
     const Gcm gcm{key};
     gcm_context_data context;
-    gcm.functions.encrypt(gcm.tables, &context, bytes, bytes, n, nonce.data(), aad.data(), aad.size(), tag, kTagBytes);
+    gcm.functions.encrypt(gcm.tables, &context, bytes, bytes, n, nonce, aad.data(), aad.size(), tag, kTagBytes);
     wipe(&context, sizeof context);
     return true;
   }
 
-  static bool decrypt(const ExpandedKey& key, const Nonce& nonce, Bytes aad, std::uint8_t* bytes, std::size_t n,
+  static bool decrypt(const ExpandedKey& key, const std::uint8_t* nonce, Bytes aad, std::uint8_t* bytes, std::size_t n,
                       const std::uint8_t* tag) noexcept {
     Tag right;
     if (is_chacha(key)) {
       const Chacha chacha{key};
       chacha20_poly1305_context_data context;
-      chacha.functions.init(chacha.key, &context, nonce.data(), aad.data(), aad.size());
+      chacha.functions.init(chacha.key, &context, nonce, aad.data(), aad.size());
       chacha.functions.decrypt_update(chacha.key, &context, bytes, bytes, n);
       chacha.functions.finalize(&context, right.data(), kTagBytes);
       wipe(&context, sizeof context);
     } else {
       const Gcm gcm{key};
       gcm_context_data context;
-      gcm.functions.decrypt(gcm.tables, &context, bytes, bytes, n, nonce.data(), aad.data(), aad.size(), right.data(), kTagBytes);
+      gcm.functions.decrypt(gcm.tables, &context, bytes, bytes, n, nonce, aad.data(), aad.size(), right.data(), kTagBytes);
       wipe(&context, sizeof context);
     }
     return tags_equal(right.data(), tag);
   }
 
-  static void stream_begin(OpenStream& stream, const ExpandedKey& key, const Nonce& nonce, Bytes aad) noexcept {
+  static void stream_begin(OpenStream& stream, const ExpandedKey& key, const std::uint8_t* nonce, Bytes aad) noexcept {
     stream.clear();
     if (is_chacha(key)) {
       const Chacha chacha{key};
-      chacha.functions.init(chacha.key, chacha_state(stream), nonce.data(), aad.data(), aad.size());
+      chacha.functions.init(chacha.key, chacha_state(stream), nonce, aad.data(), aad.size());
       return;
     }
     const Gcm gcm{key};
-    gcm.functions.init(gcm.tables, gcm_state(stream), nonce.data(), aad.data(), aad.size());
+    gcm.functions.init(gcm.tables, gcm_state(stream), nonce, aad.data(), aad.size());
   }
 
   static void stream_update(OpenStream& stream, const ExpandedKey& key, std::uint8_t* out, const std::uint8_t* in,

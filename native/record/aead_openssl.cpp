@@ -82,10 +82,10 @@ void expand(const Suite& suite, const TrafficKeys& keys, ExpandedKey& out) noexc
 }
 
 /// Starts one record on a keyed context.
-bool start(EVP_CIPHER_CTX* context, Direction direction, const Nonce& nonce, Bytes aad) noexcept {
+bool start(EVP_CIPHER_CTX* context, Direction direction, const std::uint8_t* nonce, Bytes aad) noexcept {
   int n = 0;
   return context != nullptr &&
-         EVP_CipherInit_ex2(context, nullptr, nullptr, nonce.data(), static_cast<int>(direction), nullptr) == 1 &&
+         EVP_CipherInit_ex2(context, nullptr, nullptr, nonce, static_cast<int>(direction), nullptr) == 1 &&
          (aad.empty() || EVP_CipherUpdate(context, nullptr, &n, aad.data(), static_cast<int>(aad.size())) == 1);
 }
 
@@ -107,7 +107,7 @@ bool check_tag(EVP_CIPHER_CTX* context, const std::uint8_t* tag) noexcept {
 }
 
 struct OpenSsl {
-  static bool encrypt(const ExpandedKey& key, const Nonce& nonce, Bytes aad, std::uint8_t* bytes, std::size_t n,
+  static bool encrypt(const ExpandedKey& key, const std::uint8_t* nonce, Bytes aad, std::uint8_t* bytes, std::size_t n,
                       std::uint8_t* tag) noexcept {
     EVP_CIPHER_CTX* const context = space_of(key).context;
     std::uint8_t none = 0;
@@ -117,13 +117,13 @@ struct OpenSsl {
            EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kTagBytes, tag) == 1;
   }
 
-  static bool decrypt(const ExpandedKey& key, const Nonce& nonce, Bytes aad, std::uint8_t* bytes, std::size_t n,
+  static bool decrypt(const ExpandedKey& key, const std::uint8_t* nonce, Bytes aad, std::uint8_t* bytes, std::size_t n,
                       const std::uint8_t* tag) noexcept {
     EVP_CIPHER_CTX* const context = space_of(key).context;
     return start(context, Direction::open, nonce, aad) && update(context, bytes, bytes, n) && check_tag(context, tag);
   }
 
-  static void stream_begin(OpenStream& stream, const ExpandedKey& key, const Nonce& nonce, Bytes aad) noexcept {
+  static void stream_begin(OpenStream& stream, const ExpandedKey& key, const std::uint8_t* nonce, Bytes aad) noexcept {
     if (stream.release != &release_stream) {
       stream.clear();
       ::new (stream.state.data()) StreamState{.context = EVP_CIPHER_CTX_new()};

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "record/deframer.hpp"
-#include "record/framing.hpp"
 #include "record/key_update.hpp"
+#include "support/forged_record.hpp"
 
 namespace {
 
@@ -64,20 +64,6 @@ Opened::Status open_both_ways(const Backend& b, std::vector<std::uint8_t> record
   return whole.status;
 }
 
-/// Seals the bytes as an inner plaintext: an authentic record with hostile contents.
-std::vector<std::uint8_t> authentic(const Backend& b, Bytes inner) {
-  const Suite& suite = *b.key.suite;
-  std::vector<std::uint8_t> record(suite.front_bytes() + inner.size() + kTagBytes);
-  record[0] = static_cast<std::uint8_t>(ContentType::application_data);
-  store_be16(record.data() + 1, kRecordVersion);
-  store_be16(record.data() + 3, static_cast<std::uint16_t>(record.size() - kHeaderBytes));
-  std::copy(inner.begin(), inner.end(), record.begin() + static_cast<std::ptrdiff_t>(suite.front_bytes()));
-  const AdditionalData aad{suite, 1, record.data(), inner.size()};
-  require(b.aead->encrypt(b.key, nonce_for(suite, b.keys, 1, record.data()), aad.view(),
-                          MutableBytes{record}.subspan(suite.front_bytes(), inner.size()), record.data() + record.size() - kTagBytes));
-  return record;
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -90,7 +76,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Backend portable{find_aead("openssl"), suite}, fast{&default_aead(), suite};
   std::vector<std::uint8_t> record{bytes.begin(), bytes.end()};
   if (is_authentic && bytes.size() <= kMaxFragmentBytes + 100) {
-    record = authentic(portable, bytes);
+    record = support::forged_record(*portable.aead, portable.key, portable.keys, {.number = 1, .explicit_nonce = data[1]}, bytes);
+    require(!record.empty());
   } else if (next_record(bytes).status != NextRecord::Status::complete) {
     return 0;
   } else {

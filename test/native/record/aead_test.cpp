@@ -6,6 +6,7 @@
 #include <set>
 
 #include "record/framing.hpp"
+#include "support/forged_record.hpp"
 #include "support/record_room.hpp"
 
 using namespace cutwater;
@@ -29,17 +30,9 @@ struct Keyed {
   }
   Opened open(std::uint64_t number, ByteVector& record) const { return aead.open(key, keys, number, record); }
 
-  /// A record with any inner plaintext, as a hostile but keyed client could send it.
-  ByteVector forge(std::uint64_t number, ByteVector inner, ContentType outer = ContentType::application_data) const {
-    ByteVector record(suite.front_bytes() + inner.size() + kTagBytes);
-    record[0] = static_cast<std::uint8_t>(outer);
-    store_be16(record.data() + 1, kRecordVersion);
-    store_be16(record.data() + 3, static_cast<std::uint16_t>(record.size() - kHeaderBytes));
-    if (suite.explicit_nonce_bytes != 0) store_be64(record.data() + kHeaderBytes, number);
-    const AdditionalData aad{suite, number, record.data(), inner.size()};
-    std::copy(inner.begin(), inner.end(), record.begin() + static_cast<std::ptrdiff_t>(suite.front_bytes()));
-    CHECK(aead.encrypt(key, nonce_for(suite, keys, number, record.data()), aad.view(),
-                       MutableBytes{record}.subspan(suite.front_bytes(), inner.size()), record.data() + record.size() - kTagBytes));
+  ByteVector forge(std::uint64_t number, const ByteVector& inner, ContentType outer_type = ContentType::application_data) const {
+    const auto record = support::forged_record(aead, key, keys, {number, outer_type, number}, inner);
+    CHECK_FALSE(record.empty());
     return record;
   }
 };
@@ -88,6 +81,19 @@ TEST_CASE("A15, I3: the same bytes under the same number seal to the same record
     const ByteVector fragment = support::random_bytes(random, 1000);
     CHECK(k.seal(5, fragment) == k.seal(5, fragment));
     CHECK(k.seal(5, fragment) != k.seal(6, fragment));
+  });
+}
+
+TEST_CASE("A2: what is sealed is the record that the RFCs spell out byte by byte") {
+  for_all([](const Keyed& k, auto& random) {
+    for (const std::size_t n : {1, 15, 16, 17, 1438, 16384}) {
+      for (const std::uint64_t number : {0ULL, 1ULL, 0xffff'ffffULL, 0x0123'4567'89ab'cdefULL, ~0ULL}) {
+        ByteVector inner = support::random_bytes(random, n);
+        const ByteVector record = k.seal(number, inner);
+        if (k.suite.version == Version::tls13) inner.push_back(23);
+        CHECK(record == k.forge(number, inner));
+      }
+    }
   });
 }
 
@@ -160,8 +166,8 @@ TEST_CASE("TLS 1.3: padding of any length is stripped") {
 
 TEST_CASE("authentic records that may not exist are refused, each with its alert, and wiped") {
   for_all([](const Keyed& k, auto& random) {
-    const auto refuses = [&](ByteVector inner, Alert alert, ContentType outer = ContentType::application_data) {
-      ByteVector record = k.forge(3, std::move(inner), outer);
+    const auto refuses = [&](const ByteVector& inner, Alert alert, ContentType outer = ContentType::application_data) {
+      ByteVector record = k.forge(3, inner, outer);
       const Opened opened = k.open(3, record);
       CHECK(opened.status == Opened::Status::bad_shape);
       CHECK(opened.alert == alert);
@@ -205,12 +211,14 @@ TEST_CASE("I3: nonces of one key never repeat, over 2^32 boundaries and at the e
   std::mt19937_64 random{3};
   for (const Suite& suite : all_suites()) {
     const TrafficKeys keys = support::random_keys(random);
-    std::set<Nonce> seen;
-    std::array<std::uint8_t, 13> front{};
+    std::set<ByteVector> seen;
     for (const std::uint64_t base : {0ULL, 0xffff'ff00ULL, 0xffff'ffff'ffULL, ~0ULL - 1000}) {
       for (std::uint64_t number = base; number < base + 1000; ++number) {
-        store_be64(front.data() + kHeaderBytes, number);  // what seal writes for TLS 1.2 AES-GCM
-        CHECK(seen.insert(nonce_for(suite, keys, number, front.data())).second);
+        const Block nonce = nonce_for(suite, keys, number, __builtin_bswap64(number));  // as seal does
+        const ByteVector bytes(nonce.bytes(), nonce.bytes() + kNonceBytes);
+        CHECK(seen.insert(bytes).second);
+        const Nonce plain = support::plain_nonce(suite, keys, {.number = number, .explicit_nonce = number});
+        CHECK(bytes == ByteVector(plain.begin(), plain.end()));
       }
     }
   }
@@ -224,12 +232,7 @@ TEST_CASE("TLS 1.2 AES-GCM: the nonce on the wire is the record number when seal
     CHECK(load_be64(record.data() + kHeaderBytes) == 0x0102'0304'0506'0708);
 
     // A peer that numbers its nonces in another way: number 4, nonce 0xabcd.
-    record = k.forge(4, fragment);
-    store_be64(record.data() + kHeaderBytes, 0xabcd);
-    const AdditionalData aad{k.suite, 4, record.data(), fragment.size()};
-    std::copy(fragment.begin(), fragment.end(), record.begin() + static_cast<std::ptrdiff_t>(k.suite.front_bytes()));
-    CHECK(k.aead.encrypt(k.key, nonce_for(k.suite, k.keys, 4, record.data()), aad.view(),
-                         MutableBytes{record}.subspan(k.suite.front_bytes(), fragment.size()), record.data() + record.size() - kTagBytes));
+    record = support::forged_record(k.aead, k.key, k.keys, {.number = 4, .explicit_nonce = 0xabcd}, fragment);
     const Opened opened = k.open(4, record);
     REQUIRE(opened.status == Opened::Status::ok);
     CHECK(to_vector(opened.fragment) == fragment);
