@@ -57,11 +57,58 @@ const Functions& functions() noexcept {
   return picked;
 }
 
+/// ChaCha20-Poly1305 in one call is only offered as a job: an eighth to a quarter faster than init, update and finalize for
+/// what a packet carries, a little slower above (bench/micro/aead_bench). The job ring is state, so each thread has its own; jobs of this kind are done at once.
+class ChachaJobs {
+ public:
+  ChachaJobs() noexcept : manager_(alloc_mb_mgr(0)) {
+    if (manager_) init_mb_mgr_auto(manager_.get(), nullptr);
+  }
+  /// False for long records, and when there was no memory for the ring.
+  [[nodiscard]] bool is_best_for(std::size_t n) const noexcept { return n <= kMaxBytes && manager_ != nullptr; }
+  /// Returns: whether the job was done at once, as it is; anything else would be a changed library, and counts as failure.
+  bool run(IMB_CIPHER_DIRECTION direction, const std::uint8_t* key, const std::uint8_t* nonce, Bytes aad, std::uint8_t* bytes,
+           std::size_t n, std::uint8_t* tag) noexcept {
+    MB_MGR* const m = manager_.get();
+    IMB_JOB* const job = IMB_GET_NEXT_JOB(m);
+    job->cipher_mode = IMB_CIPHER_CHACHA20_POLY1305;
+    job->hash_alg = IMB_AUTH_CHACHA20_POLY1305;
+    job->cipher_direction = direction;
+    job->chain_order = direction == IMB_DIR_ENCRYPT ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER;
+    job->enc_keys = job->dec_keys = key;
+    job->key_len_in_bytes = 32;
+    job->iv = nonce;
+    job->iv_len_in_bytes = kNonceBytes;
+    job->u.CHACHA20_POLY1305.aad = aad.data();
+    job->u.CHACHA20_POLY1305.aad_len_in_bytes = aad.size();
+    job->src = job->dst = bytes;
+    job->cipher_start_src_offset_in_bytes = job->hash_start_src_offset_in_bytes = 0;
+    job->msg_len_to_cipher_in_bytes = job->msg_len_to_hash_in_bytes = n;
+    job->auth_tag_output = tag;
+    job->auth_tag_output_len_in_bytes = kTagBytes;
+    const IMB_JOB* const done = IMB_SUBMIT_JOB_NOCHECK(m);
+    return done == job && done->status == IMB_STATUS_COMPLETED;
+  }
+
+ private:
+  static constexpr std::size_t kMaxBytes = 2048;  // 1,438 B: 524 against 602 ns; 4,096 B: 1,213 against 1,176
+  struct FreeManager {
+    void operator()(MB_MGR* manager) const noexcept { free_mb_mgr(manager); }
+  };
+  std::unique_ptr<MB_MGR, FreeManager> manager_;
+};
+
+ChachaJobs& chacha_jobs() noexcept {
+  thread_local ChachaJobs jobs;
+  return jobs;
+}
+
 void expand(const Suite& suite, const TrafficKeys& keys, ExpandedKey& out) noexcept {
   out.clear();
   out.suite = &suite;
   if (suite.cipher == Cipher::chacha20_poly1305) {
     std::memcpy(out.space.data(), keys.key.data(), keys.key.size());
+    chacha_jobs();  // so that the thread's ring is allocated here, not by its first record
     out.functions = &functions().chacha;
     return;
   }
@@ -96,6 +143,7 @@ struct IpsecMb {
                       std::uint8_t* tag) noexcept {
     if (is_chacha(key)) {
       const Chacha chacha{key};
+      if (ChachaJobs& jobs = chacha_jobs(); jobs.is_best_for(n)) return jobs.run(IMB_DIR_ENCRYPT, chacha.key, nonce, aad, bytes, n, tag);
       chacha20_poly1305_context_data context;
       chacha.functions.init(chacha.key, &context, nonce, aad.data(), aad.size());
       chacha.functions.encrypt_update(chacha.key, &context, bytes, bytes, n);
@@ -115,6 +163,9 @@ struct IpsecMb {
     Tag right;
     if (is_chacha(key)) {
       const Chacha chacha{key};
+      if (ChachaJobs& jobs = chacha_jobs(); jobs.is_best_for(n)) {
+        return jobs.run(IMB_DIR_DECRYPT, chacha.key, nonce, aad, bytes, n, right.data()) && tags_equal(right.data(), tag);
+      }
       chacha20_poly1305_context_data context;
       chacha.functions.init(chacha.key, &context, nonce, aad.data(), aad.size());
       chacha.functions.decrypt_update(chacha.key, &context, bytes, bytes, n);
