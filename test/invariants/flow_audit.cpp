@@ -1,0 +1,194 @@
+#include "invariants/flow_audit.hpp"
+
+namespace cutwater::invariants {
+namespace {
+std::string number(std::uint64_t n) { return std::to_string(n); }
+}  // namespace
+
+FlowAudit::FlowAudit(const AuditFacts& facts, const sim::TlsStream* client, Findings& findings)
+    : facts_(facts), client_(client), findings_(findings), reader_([this](std::uint64_t offset, Bytes fragment) {
+        const auto right = facts_.down.matches(offset, fragment);
+        if (right != fragment.size()) add("I6", reading_at_us_, "sealed a byte the server did not write, at " + number(offset + right));
+        if (!down_in_.has_passed(offset, offset + fragment.size())) {
+          add("I3", reading_at_us_, "sealed plaintext that has not come from the server, at " + number(offset));
+        }
+      }) {}
+
+void FlowAudit::see(Tap tap, const sim::Segment& s, std::size_t ip_bytes, std::uint64_t now) {
+  reading_at_us_ = now;
+  switch (tap) {
+    case Tap::client_in: return see_client_in(s);
+    case Tap::server_in: return see_server_in(s);
+    case Tap::client_out:
+      check_size(s, ip_bytes, client_receiver_, facts_.client_mtu, now);
+      return see_client_out(s, now);
+    case Tap::server_out:
+      check_size(s, ip_bytes, server_receiver_, facts_.server_mtu, now);
+      return see_server_out(s, now);
+  }
+}
+
+void FlowAudit::note_receiver(const sim::Segment& s, const HalfStream& stream, Receiver& receiver) {
+  if (s.has(sim::kSyn)) {
+    receiver.mss = s.options.mss.value_or(536);
+    receiver.shift = s.options.window_scale.value_or(0);
+    receiver.has_timestamps = s.options.timestamps.has_value();
+    receiver.edge = s.window;
+  }
+  if (!s.has(sim::kAck) || !stream.has_syn() || s.has(sim::kRst)) return;
+  const auto acked = stream.position(s.ack);
+  if (acked < 0) return;
+  receiver.has_acked = true;
+  receiver.acked = std::max(receiver.acked, static_cast<std::uint64_t>(acked));
+  const auto window = s.has(sim::kSyn) ? std::uint64_t{s.window} : std::uint64_t{s.window} << receiver.shift;
+  receiver.edge = std::max(receiver.edge, static_cast<std::uint64_t>(acked) + window);
+}
+
+void FlowAudit::see_client_in(const sim::Segment& s) {
+  up_in_.see(s);
+  if (s.has(sim::kRst)) client_reset_ = true;
+  if (s.has(sim::kSyn)) client_offered_shift_ = s.options.window_scale.value_or(0);
+  note_receiver(s, down_out_, client_receiver_);
+}
+
+void FlowAudit::see_server_in(const sim::Segment& s) {
+  down_in_.see(s);
+  if (s.has(sim::kRst)) server_reset_ = true;
+  if (s.has(sim::kSyn)) server_offered_shift_ = s.options.window_scale.value_or(0);
+  note_receiver(s, up_out_, server_receiver_);
+}
+
+void FlowAudit::see_client_out(const sim::Segment& s, std::uint64_t now) {
+  if (s.has(sim::kSyn)) {
+    client_timestamps_ = client_receiver_.has_timestamps && s.options.timestamps.has_value();
+    if (!s.options.window_scale) client_receiver_.shift = 0;  // both ends or none (RFC 7323 2.2)
+  }
+  if (const auto conflict = down_out_.see(s)) {
+    add("I3", now, "two different bytes sent at position " + number(*conflict) + " of the ciphertext");
+  }
+  if (s.has(sim::kRst) || !down_out_.has_syn()) return;
+  if (client_timestamps_ && !s.options.timestamps) add("tcp", now, "a segment to the client lacks the negotiated timestamp");
+  check_window(s, down_out_, client_receiver_, now);
+  check_acknowledgement(s, up_in_, now);
+  if (s.has(sim::kAck) && up_in_.has_syn() && up_in_.position(s.ack) > 0) {
+    acked_to_client_ = std::max(acked_to_client_, static_cast<std::uint64_t>(up_in_.position(s.ack)));
+  }
+  if (client_ == nullptr || s.payload.empty()) return;
+  reader_.read(down_out_.bytes(), client_->secrets());
+  if (!reader_.trouble().empty() && !reader_failed_) {
+    reader_failed_ = true;
+    add(reader_.trouble().starts_with("I3") ? "I3" : "I4", now, reader_.trouble());
+  }
+}
+
+void FlowAudit::see_server_out(const sim::Segment& s, std::uint64_t now) {
+  if (s.has(sim::kSyn)) {
+    server_timestamps_ = s.options.timestamps.has_value();
+    if (!s.options.window_scale) server_receiver_.shift = 0;
+    if (!s.options.other_kinds.empty()) add("tcp", now, "option " + number(s.options.other_kinds[0]) + " reached the server");
+  }
+  if (const auto conflict = up_out_.see(s)) add("I6", now, "two different bytes sent to the server at " + number(*conflict));
+  if (s.has(sim::kRst) || !up_out_.has_syn()) return;
+  const bool ts_agreed = server_timestamps_ && server_receiver_.has_timestamps;
+  if (!s.has(sim::kSyn) && ts_agreed && !s.options.timestamps) add("tcp", now, "a segment to the server lacks the negotiated timestamp");
+  check_window(s, up_out_, server_receiver_, now);
+  check_acknowledgement(s, down_in_, now);
+  const auto begin = up_out_.position(s.seq);
+  if (client_ == nullptr) return;
+  if (begin >= 0 && !s.payload.empty()) check_authentic(static_cast<std::uint64_t>(begin), s.payload, now);
+  if (begin >= 0 && s.has(sim::kFin)) check_clean_end(static_cast<std::uint64_t>(begin) + s.payload.size(), now);
+  if (s.has(sim::kAck) && down_in_.has_syn() && down_in_.position(s.ack) > 0) {
+    check_client_acknowledged(static_cast<std::uint64_t>(down_in_.position(s.ack)), now);
+  }
+}
+
+/// Nothing longer than the interface or the receiver takes.
+void FlowAudit::check_size(const sim::Segment& s, std::size_t ip_bytes, const Receiver& receiver, std::uint32_t mtu, std::uint64_t now) {
+  if (ip_bytes > mtu) add("tcp", now, "a packet of " + number(ip_bytes) + " bytes on an interface of " + number(mtu));
+  if (s.payload.size() > receiver.mss) add("tcp", now, "a segment of " + number(s.payload.size()) + " bytes, above the MSS " + number(receiver.mss));
+}
+
+/// Only a probe's one byte may lie beyond what the receiver has granted.
+void FlowAudit::check_window(const sim::Segment& s, const HalfStream& stream, const Receiver& receiver, std::uint64_t now) {
+  const auto begin = stream.position(s.seq);
+  if (begin < 0 || s.payload.size() <= 1 || !receiver.has_acked) return;
+  const auto end = static_cast<std::uint64_t>(begin) + s.payload.size();
+  if (end > receiver.edge) add("tcp", now, "sent up to " + number(end) + ", granted up to " + number(receiver.edge));
+}
+
+/// Nothing is acknowledged, selectively or not, that did not come (half of I1 and I2).
+void FlowAudit::check_acknowledgement(const sim::Segment& s, const HalfStream& stream, std::uint64_t now) {
+  if (!s.has(sim::kAck) || !stream.has_syn()) return;
+  const auto acked = stream.position(s.ack);
+  if (acked > 0 && static_cast<std::uint64_t>(acked) > stream.prefix()) {
+    add("I1", now, "acknowledged " + number(static_cast<std::uint64_t>(acked)) + ", of which only " + number(stream.prefix()) + " have come");
+  }
+  for (std::size_t i = 0; i < s.options.sack_count; ++i) {
+    const auto begin = stream.position(s.options.sacks[i].begin), end = stream.position(s.options.sacks[i].end);
+    if (begin < 0 || end <= begin) continue;
+    if (!stream.has_passed(static_cast<std::uint64_t>(begin), static_cast<std::uint64_t>(end))) {
+      add("I1", now, "SACK of " + number(static_cast<std::uint64_t>(begin)) + ".." + number(static_cast<std::uint64_t>(end)) + ", which has not come");
+    }
+  }
+}
+
+/// I1: the last plaintext byte of a record is acknowledged to the server only behind the client's acknowledgement of the whole record.
+void FlowAudit::check_client_acknowledged(std::uint64_t plain_acked, std::uint64_t now) {
+  if (down_in_.fin_at()) plain_acked = std::min(plain_acked, *down_in_.fin_at());
+  if (plain_acked == 0) return;
+  reader_.read(down_out_.bytes(), client_->secrets());
+  const auto needs = reader_.cipher_end_for(plain_acked);
+  if (plain_acked > reader_.plain_bytes()) {
+    add("I1", now, "acknowledged " + number(plain_acked) + " to the server, sealed only " + number(reader_.plain_bytes()));
+  } else if (needs > client_receiver_.acked) {
+    add("I1", now, "acknowledged " + number(plain_acked) + " to the server; the record ends at " + number(needs) + ", the client has " +
+                       number(client_receiver_.acked));
+  }
+}
+
+/// I4 upwards: what leaves is what the client's TLS wrote, and its whole record has come.
+void FlowAudit::check_authentic(std::uint64_t begin, Bytes payload, std::uint64_t now) {
+  const auto& records = client_->records();
+  const auto end = begin + payload.size();
+  if (records.empty() || end > records.back().plain_end) {
+    add("I4", now, "sent the server bytes up to " + number(end) + ", which the client never wrote");
+    return;
+  }
+  const auto right = facts_.up.matches(begin, payload);
+  if (right != payload.size()) add("I4", now, "sent the server a byte the client did not write, at " + number(begin + right));
+  const auto record = std::lower_bound(records.begin(), records.end(), end, [](const auto& r, std::uint64_t e) { return r.plain_end < e; });
+  if (record->cipher_end > up_in_.prefix()) {
+    add("I4", now, "sent the server bytes up to " + number(end) + " of a record that ends at " + number(record->cipher_end) + "; only " +
+                       number(up_in_.prefix()) + " have come");
+  }
+}
+
+/// I6: a FIN towards the server stands behind all that the client wrote, and behind its close_notify.
+void FlowAudit::check_clean_end(std::uint64_t end, std::uint64_t now) {
+  const auto& records = client_->records();
+  const auto written = records.empty() ? 0 : records.back().plain_end;
+  if (end != written) add("I6", now, "FIN to the server at " + number(end) + " of " + number(written));
+  if (!client_->has_sent_close_notify() && !facts_.truncation_forward) add("I6", now, "FIN to the server without the client's close_notify");
+}
+
+void FlowAudit::finish(std::uint64_t now) {
+  if (client_ == nullptr) return;
+  const auto fin = down_out_.fin_at();
+  if (!fin || down_out_.prefix() <= *fin) return;
+  reader_.read(down_out_.bytes(), client_->secrets());
+  if (reader_.read_bytes() != *fin && client_->is_open_for_data()) add("I6", now, "FIN to the client in the middle of a record");
+  if (!reader_.has_close_notify()) return;
+  if (!down_in_.fin_at()) add("I6", now, "close_notify to the client without the server's FIN");
+  else if (reader_.plain_bytes() != *down_in_.fin_at()) add("I6", now, "close_notify before all of the server's bytes");
+}
+
+std::uint64_t FlowAudit::owed_to_server() const noexcept {
+  std::uint64_t owed = 0;
+  if (client_ == nullptr) return owed;
+  for (const auto& r : client_->records()) {
+    if (r.cipher_end <= acked_to_client_) owed = r.plain_end;
+  }
+  return owed;
+}
+
+}  // namespace cutwater::invariants

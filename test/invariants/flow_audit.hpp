@@ -1,0 +1,72 @@
+// All checks on one connection, from what taps at the device's two interfaces see and from what the two applications know.
+// It trusts no counter and no state of the device. Thread: one run, one thread. Used by: sim/run. Proves: I1, I2, I3, I4, I6.
+#pragma once
+
+#include "invariants/finding.hpp"
+#include "invariants/half_stream.hpp"
+#include "invariants/record_reader.hpp"
+#include "sim/application.hpp"
+
+namespace cutwater::invariants {
+
+/// Where a tap sits: packets on their way into the device, and out of it.
+enum class Tap : std::uint8_t { client_in, client_out, server_in, server_out };
+
+struct AuditFacts {
+  std::size_t connection = 0;
+  bool truncation_forward = false;
+  std::uint32_t client_mtu = 1500, server_mtu = 1500;  // of the device's interfaces
+  sim::Content up, down;
+  std::uint64_t down_bytes = 0;                        // that the server's script writes in all
+};
+
+/// What one end has told the device of its receiving half.
+struct Receiver {
+  bool has_timestamps = false, has_acked = false;
+  std::uint16_t mss = 536;
+  std::uint8_t shift = 0;
+  std::uint64_t acked = 0, edge = 0;  // positions in the stream it receives
+};
+
+class FlowAudit {
+ public:
+  /// `client` is nullptr where no TLS is spoken: then only the TCP rules are checked.
+  FlowAudit(const AuditFacts& facts, const sim::TlsStream* client, Findings& findings);
+
+  void see(Tap tap, const sim::Segment& segment, std::size_t ip_bytes, std::uint64_t now);
+  /// When no packet moves any more.
+  void finish(std::uint64_t now);
+
+  /// Plaintext of records that the client has seen acknowledged whole: the device has to deliver it (I1), whatever becomes of the client.
+  [[nodiscard]] std::uint64_t owed_to_server() const noexcept;
+  [[nodiscard]] bool was_reset_by_client() const noexcept { return client_reset_; }
+  [[nodiscard]] bool was_reset_by_server() const noexcept { return server_reset_; }
+
+ private:
+  void see_client_in(const sim::Segment& s);
+  void see_client_out(const sim::Segment& s, std::uint64_t now);
+  void see_server_in(const sim::Segment& s);
+  void see_server_out(const sim::Segment& s, std::uint64_t now);
+  void check_size(const sim::Segment& s, std::size_t ip_bytes, const Receiver& receiver, std::uint32_t mtu, std::uint64_t now);
+  void check_window(const sim::Segment& s, const HalfStream& stream, const Receiver& receiver, std::uint64_t now);
+  void check_acknowledgement(const sim::Segment& s, const HalfStream& stream, std::uint64_t now);
+  void check_client_acknowledged(std::uint64_t plain_acked, std::uint64_t now);
+  void check_authentic(std::uint64_t begin, Bytes payload, std::uint64_t now);
+  void check_clean_end(std::uint64_t end, std::uint64_t now);
+  void add(std::string invariant, std::uint64_t now, std::string what) { findings_.add(std::move(invariant), now, facts_.connection, std::move(what)); }
+  static void note_receiver(const sim::Segment& s, const HalfStream& stream, Receiver& receiver);
+
+  AuditFacts facts_;
+  const sim::TlsStream* client_;
+  Findings& findings_;
+  HalfStream up_in_{Keep::positions}, up_out_{Keep::bytes}, down_in_{Keep::positions}, down_out_{Keep::bytes};
+  Receiver client_receiver_, server_receiver_;
+  bool client_timestamps_ = false, server_timestamps_ = false;
+  std::uint8_t client_offered_shift_ = 0, server_offered_shift_ = 0;
+  std::uint64_t acked_to_client_ = 0;
+  bool client_reset_ = false, server_reset_ = false, reader_failed_ = false;
+  RecordReader reader_;
+  std::uint64_t reading_at_us_ = 0;
+};
+
+}  // namespace cutwater::invariants

@@ -1,0 +1,166 @@
+#include "sim/profile.hpp"
+
+namespace cutwater::sim {
+namespace {
+
+using Choice = Habits::Choice;
+
+void on_client(Profile& p, const auto& change) {
+  change(p.client_up);
+  change(p.client_down);
+}
+void on_server(Profile& p, const auto& change) {
+  change(p.server_up);
+  change(p.server_down);
+}
+void on_both(Profile& p, const auto& change) {
+  on_client(p, change);
+  on_server(p, change);
+}
+
+std::vector<Profile> build() {
+  std::vector<Profile> all;
+  const auto add = [&all](std::string name, const auto& change) {
+    Profile p;
+    p.name = std::move(name);
+    on_client(p, [](LinkConfig& l) { l.delay_us = 10'000; });
+    on_server(p, [](LinkConfig& l) { l.delay_us = 250; });
+    change(p);
+    all.push_back(std::move(p));
+  };
+  const auto loss = [](double rate) { return [rate](LinkConfig& l) { l.loss = rate; }; };
+  const auto delay = [](std::uint64_t us) { return [us](LinkConfig& l) { l.delay_us = us; }; };
+
+  // Clean, at several distances.
+  add("clean", [](Profile&) {});
+  add("lan", [&](Profile& p) { on_client(p, delay(100)); });
+  add("same-host", [&](Profile& p) { on_both(p, delay(5)); });
+  add("far-client", [&](Profile& p) { on_client(p, delay(150'000)); });
+  add("far-server", [&](Profile& p) { on_server(p, delay(40'000)); });
+  add("satellite", [&](Profile& p) { on_client(p, [](LinkConfig& l) { l.delay_us = 300'000; l.loss = 0.005; l.jitter_us = 20'000; }); });
+
+  // Loss.
+  add("loss-0.1", [&](Profile& p) { on_client(p, loss(0.001)); });
+  add("loss-1", [&](Profile& p) { on_client(p, loss(0.01)); });
+  add("loss-5", [&](Profile& p) { on_client(p, loss(0.05)); });
+  add("loss-15", [&](Profile& p) { on_client(p, loss(0.15)); p.may_give_up = true; });
+  add("loss-30", [&](Profile& p) { on_client(p, loss(0.30)); p.may_give_up = true; });
+  add("loss-server-1", [&](Profile& p) { on_server(p, loss(0.01)); });
+  add("loss-server-5", [&](Profile& p) { on_server(p, loss(0.05)); });
+  add("loss-server-15", [&](Profile& p) { on_server(p, loss(0.15)); p.may_give_up = true; });
+  add("loss-both-3", [&](Profile& p) { on_both(p, loss(0.03)); });
+  add("loss-both-10", [&](Profile& p) { on_both(p, loss(0.10)); p.may_give_up = true; });
+  add("loss-up-only", [&](Profile& p) { p.client_up.loss = p.server_up.loss = 0.08; });
+  add("loss-down-only", [&](Profile& p) { p.client_down.loss = p.server_down.loss = 0.08; });
+  add("loss-acks-up", [&](Profile& p) { p.client_up.loss = 0.2; p.may_give_up = true; });
+  add("burst-loss", [&](Profile& p) { on_client(p, [](LinkConfig& l) { l.burst_start = 0.01; }); });
+  add("burst-loss-server", [&](Profile& p) { on_server(p, [](LinkConfig& l) { l.burst_start = 0.01; }); });
+  add("burst-loss-both", [&](Profile& p) { on_both(p, [](LinkConfig& l) { l.burst_start = 0.02; l.burst_stop = 0.2; }); p.may_give_up = true; });
+
+  // Order and copies.
+  const auto reorder = [](double rate, std::uint64_t us) { return [=](LinkConfig& l) { l.reorder = rate; l.reorder_us = us; }; };
+  add("reorder-1", [&](Profile& p) { on_client(p, reorder(0.01, 5'000)); });
+  add("reorder-20", [&](Profile& p) { on_client(p, reorder(0.2, 5'000)); });
+  add("reorder-server", [&](Profile& p) { on_server(p, reorder(0.1, 1'000)); });
+  add("reorder-both", [&](Profile& p) { on_both(p, reorder(0.1, 8'000)); });
+  add("reorder-far", [&](Profile& p) { on_both(p, reorder(0.05, 400'000)); });
+  const auto copies = [](double rate) { return [rate](LinkConfig& l) { l.duplicate = rate; }; };
+  add("duplicates", [&](Profile& p) { on_client(p, copies(0.1)); });
+  add("duplicates-server", [&](Profile& p) { on_server(p, copies(0.1)); });
+  add("duplicates-all", [&](Profile& p) { on_both(p, copies(0.5)); });
+  add("jitter", [&](Profile& p) { on_client(p, [](LinkConfig& l) { l.jitter_us = 30'000; }); });
+  add("jitter-wild", [&](Profile& p) { on_both(p, [](LinkConfig& l) { l.jitter_us = 300'000; l.loss = 0.01; }); });
+  add("reorder-loss-copies", [&](Profile& p) {
+    on_both(p, [](LinkConfig& l) { l.reorder = 0.1; l.loss = 0.03; l.duplicate = 0.05; });
+  });
+
+  // Damage.
+  const auto damage = [](double rate) { return [rate](LinkConfig& l) { l.corrupt = rate; }; };
+  add("corruption", [&](Profile& p) { on_client(p, damage(0.03)); });
+  add("corruption-server", [&](Profile& p) { on_server(p, damage(0.03)); });
+  add("corruption-both", [&](Profile& p) { on_both(p, damage(0.08)); });
+
+  // Width.
+  const auto rate = [](std::uint64_t bytes_per_s, std::uint32_t queue) { return [=](LinkConfig& l) { l.bytes_per_s = bytes_per_s; l.queue_packets = queue; }; };
+  add("modem", [&](Profile& p) { on_client(p, rate(7'000, 20)); });
+  add("dsl", [&](Profile& p) { p.client_up.bytes_per_s = 125'000; p.client_down.bytes_per_s = 2'000'000; });
+  add("shallow-queue", [&](Profile& p) { on_client(p, rate(1'000'000, 5)); p.habits.bulk = Choice::always; });
+  add("bufferbloat", [&](Profile& p) { on_client(p, rate(250'000, 500)); });
+  add("slow-server", [&](Profile& p) { on_server(p, rate(100'000, 10)); });
+
+  // Path MTU.
+  add("mtu-1400", [&](Profile& p) { on_client(p, [](LinkConfig& l) { l.mtu = 1400; }); });
+  add("mtu-1400-server", [&](Profile& p) { on_server(p, [](LinkConfig& l) { l.mtu = 1400; }); });
+  add("mtu-576", [&](Profile& p) { on_client(p, [](LinkConfig& l) { l.mtu = 576; }); p.habits.ipv6 = Choice::never; });
+  add("mtu-drops-later", [&](Profile& p) { on_client(p, [](LinkConfig& l) { l.later_mtu = 1300; l.later_mtu_at_us = 80'000; }); p.habits.bulk = Choice::always; });
+  add("mtu-drops-later-server", [&](Profile& p) { on_server(p, [](LinkConfig& l) { l.later_mtu = 1300; l.later_mtu_at_us = 80'000; }); p.habits.bulk = Choice::always; });
+  add("mtu-black-hole", [&](Profile& p) {
+    on_client(p, [](LinkConfig& l) { l.mtu = 1300; l.icmp = Icmp::silent; });
+    p.may_give_up = true;  // nothing but the sender's guess helps
+  });
+
+  // Gone for a while, and gone for good.
+  const auto outage = [](std::uint64_t at, std::uint64_t us) { return [=](LinkConfig& l) { l.outage_at_us = at; l.outage_us = us; }; };
+  add("outage-2s", [&](Profile& p) { on_client(p, outage(60'000, 2'000'000)); });
+  add("outage-server-2s", [&](Profile& p) { on_server(p, outage(60'000, 2'000'000)); });
+  add("outage-25s", [&](Profile& p) { on_client(p, outage(90'000, 25'000'000)); p.may_give_up = true; });
+  add("client-vanishes", [&](Profile& p) { p.loses_a_side = p.may_give_up = true; });
+
+  // Windows and habits.
+  add("small-windows", [](Profile& p) { p.habits.small_windows = Choice::always; });
+  add("small-windows-loss", [&](Profile& p) { p.habits.small_windows = Choice::always; on_both(p, loss(0.03)); });
+  add("slow-readers", [](Profile& p) { p.habits.slow_readers = Choice::always; });
+  add("slow-readers-loss", [&](Profile& p) { p.habits.slow_readers = Choice::always; on_both(p, loss(0.03)); });
+  add("shrinking-windows", [](Profile& p) { p.habits.shrinking_windows = Choice::always; });
+  add("tiny-mss", [](Profile& p) { p.habits.tiny_mss = Choice::always; });
+  add("tiny-mss-loss", [&](Profile& p) { p.habits.tiny_mss = Choice::always; on_both(p, loss(0.02)); });
+  add("no-options", [&](Profile& p) { p.habits.sack = p.habits.timestamps = p.habits.window_scale = Choice::never; on_both(p, loss(0.03)); });
+  add("no-sack", [&](Profile& p) { p.habits.sack = Choice::never; on_both(p, loss(0.03)); });
+  add("sack-reorder", [&](Profile& p) { p.habits.sack = Choice::always; on_both(p, [](LinkConfig& l) { l.loss = 0.03; l.reorder = 0.1; }); });
+  add("timestamps-wrap", [&](Profile& p) { p.habits.timestamps = p.habits.wraps = Choice::always; on_both(p, loss(0.02)); });
+  add("sequence-wrap", [&](Profile& p) { p.habits.wraps = Choice::always; on_both(p, [](LinkConfig& l) { l.loss = 0.03; l.reorder = 0.05; }); });
+  add("ipv6", [&](Profile& p) { p.habits.ipv6 = Choice::always; on_both(p, loss(0.02)); });
+  add("ecn", [&](Profile& p) { p.habits.ecn = Choice::always; on_client(p, [](LinkConfig& l) { l.ce_mark = 0.05; }); });
+  add("bulk", [&](Profile& p) { p.habits.bulk = Choice::always; });
+  add("bulk-loss", [&](Profile& p) { p.habits.bulk = Choice::always; on_both(p, loss(0.01)); });
+
+  // The device's own troubles.
+  add("secure-slow", [](Profile& p) { p.trouble.secure_delay_us = 400'000; });
+  add("secure-dead", [](Profile& p) { p.trouble.secure_dead_at_us = 0; p.may_give_up = true; });
+  add("worker-stalls", [](Profile& p) { p.trouble.stall = 0.01; });
+  add("pool-dry", [](Profile& p) { p.trouble.scarcity = 0.01; });
+  add("tx-ring-full", [](Profile& p) { p.trouble.tx_full = 0.03; });
+  add("coalesced", [&](Profile& p) { p.trouble.coalesce_us = 200; on_both(p, loss(0.02)); });
+  add("everything", [](Profile& p) {
+    on_both(p, [](LinkConfig& l) {
+      l.loss = 0.02;
+      l.duplicate = 0.03;
+      l.reorder = 0.05;
+      l.corrupt = 0.01;
+      l.jitter_us = 5'000;
+    });
+    p.trouble.stall = 0.002;
+    p.trouble.tx_full = 0.005;
+    p.trouble.coalesce_us = 100;
+    p.habits.shrinking_windows = Choice::any;
+  });
+  return all;
+}
+
+const std::vector<Profile>& profiles() {
+  static const std::vector<Profile> all = build();
+  return all;
+}
+
+}  // namespace
+
+std::span<const Profile> all_profiles() { return profiles(); }
+
+const Profile* find_profile(std::string_view name) {
+  for (const auto& p : profiles()) {
+    if (p.name == name) return &p;
+  }
+  return nullptr;
+}
+
+}  // namespace cutwater::sim

@@ -1,0 +1,49 @@
+// Named networks: what the links do to packets, and what habits the two ends have there.
+// Thread: any (constants after start). Used by: scenario, main.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "sim/link.hpp"
+
+namespace cutwater::sim {
+
+/// How the ends of a profile behave, where it is not drawn by chance.
+struct Habits {
+  enum class Choice : std::uint8_t { any, always, never };
+  Choice small_windows = Choice::any;   // a receive buffer of less than a record
+  Choice tiny_mss = Choice::any;        // 88 to 536
+  Choice slow_readers = Choice::any;
+  Choice window_scale = Choice::any, sack = Choice::any, timestamps = Choice::any, ecn = Choice::any;
+  Choice wraps = Choice::any;           // sequence numbers that pass 2^32
+  Choice shrinking_windows = Choice::never;
+  Choice bulk = Choice::any;            // larger transfers
+  Choice ipv6 = Choice::any;
+};
+
+/// What is wrong with the device itself, or with its surroundings (issue 3, point 6).
+struct Trouble {
+  std::uint64_t secure_delay_us = 300;        // what a handshake step takes
+  std::uint64_t secure_dead_at_us = kNoTime;  // from then on no handshake is answered
+  double stall = 0;                           // chance, per packet, that the worker sleeps now
+  std::uint64_t stall_us = 1'000'000;
+  double scarcity = 0;                        // chance, per packet, that the pool is dry for a while
+  std::uint64_t scarcity_us = 50'000;
+  double tx_full = 0;                         // chance that a packet to send finds the ring full
+  std::uint64_t coalesce_us = 0;              // packets that come within it arrive as one burst
+};
+
+struct Profile {
+  std::string name;
+  LinkConfig client_up, client_down, server_up, server_down;
+  Habits habits;
+  Trouble trouble;
+  bool may_give_up = false;    // so bad that TCP itself may give up; bytes must be right all the same
+  bool loses_a_side = false;   // a link dies for good in the middle
+};
+
+std::span<const Profile> all_profiles();
+const Profile* find_profile(std::string_view name);
+
+}  // namespace cutwater::sim

@@ -1,0 +1,342 @@
+#include "sim/run.hpp"
+
+#include <utility>
+
+#include "sim/trace.hpp"
+
+namespace cutwater::sim {
+namespace {
+
+using invariants::AuditFacts;
+using invariants::FlowAudit;
+using invariants::Tap;
+
+constexpr std::uint64_t kLimitUs = 1'200'000'000;      // connections that are not over by then hang
+constexpr std::uint64_t kLingerUs = 1'200'000'000;     // and the device may keep a flow so long behind them
+constexpr std::uint64_t kMaxTurnsAtOneTime = 200'000;  // a deadline that does not move
+
+/// One connection of the run: both applications and the audit of what lies between them.
+struct Connection {
+  const ConnectionPlan* plan = nullptr;
+  std::unique_ptr<Application> client, server;  // the server's comes with its SYN
+  TlsStream* tls = nullptr;
+  std::unique_ptr<FlowAudit> audit;
+  bool has_started = false;
+
+  [[nodiscard]] bool is_over() const {
+    if (!has_started) return false;
+    const auto ended = [](Application& a) {
+      const auto state = a.stream().tcp().state();
+      return state == TcpState::closed || state == TcpState::time_wait;
+    };
+    return ended(*client) && (server == nullptr || ended(*server));
+  }
+};
+
+class Running {
+ public:
+  Running(Rig& rig, const RunOptions& options);
+  RunResult go();
+
+ private:
+  void wire_links();
+  void start_due();
+  void start(std::size_t index);
+  void accept(Connection& c, const Segment& syn);
+  void to_client(Frame&& frame);
+  void to_server(Frame&& frame);
+  void into_device(Side side, Frame&& frame);
+  void out_of_device(Side side, Frame&& frame);
+  void tap(Tap tap, Bytes frame);
+  void settle(Connection& c);
+  void send_all(TcpEndpoint& tcp, Link& link);
+  Connection* find(std::uint16_t client_port);
+  [[nodiscard]] std::uint64_t next_event() const;
+  void run_until_over();
+  void judge();
+  void judge_connection(std::size_t index, Connection& c);
+  void add(std::string invariant, std::size_t connection, std::string what);
+
+  Rig& rig_;
+  const RunOptions& options_;
+  const Profile& profile_;
+  Scenario scenario_;
+  Random random_;
+  Timeline timeline_;
+  Link client_up_, client_down_, server_up_, server_down_;
+  std::unique_ptr<Device> device_;
+  KeptSession kept_;
+  std::vector<Connection> connections_;
+  RunResult result_;
+  Trace trace_;
+};
+
+Running::Running(Rig& rig, const RunOptions& options)
+    : rig_(rig),
+      options_(options),
+      profile_(*options.profile),
+      scenario_(draw(options.seed, profile_)),
+      random_(options.seed * 0x9e3779b97f4a7c15ULL + 7),
+      client_up_(profile_.client_up, timeline_, random_.fork()),
+      client_down_(profile_.client_down, timeline_, random_.fork()),
+      server_up_(profile_.server_up, timeline_, random_.fork()),
+      server_down_(profile_.server_down, timeline_, random_.fork()) {
+  SeededOpenssl::reseed(options.seed);
+  device_ = rig.devices->make(scenario_, profile_, timeline_, random_.fork());
+  if (options.wrap) device_ = options.wrap(std::move(device_));
+  if (!device_->opens_tls()) scenario_.server.address = scenario_.service.address;
+  device_->attach([this](Side side, Frame&& frame) { out_of_device(side, std::move(frame)); });
+  wire_links();
+  for (const auto& plan : scenario_.connections) connections_.emplace_back().plan = &plan;
+  if (scenario_.client_dies_at_us != kNoTime) {
+    client_up_.kill(scenario_.client_dies_at_us);
+    client_down_.kill(scenario_.client_dies_at_us);
+  }
+}
+
+void Running::wire_links() {
+  const auto in = [this](Side side) { return [this, side](Frame&& f) { into_device(side, std::move(f)); }; };
+  const auto client = [this](Frame&& f) { to_client(std::move(f)); };
+  const auto server = [this](Frame&& f) { to_server(std::move(f)); };
+  // A router in the cable answers for packets that do not fit.
+  Host near_client = scenario_.client, near_server = scenario_.server;
+  near_client.address.bytes[15] = 250;
+  near_server.address.bytes[15] = 251;
+  client_up_.attach(in(Side::client), client, near_client);
+  client_down_.attach(client, in(Side::client), near_client);
+  server_up_.attach(server, in(Side::server), near_server);
+  server_down_.attach(in(Side::server), server, near_server);
+}
+
+RunResult Running::go() {
+  run_until_over();
+  judge();
+  result_.virtual_us = timeline_.now();
+  result_.connections = connections_.size();
+  if (options_.tracing == Tracing::on) result_.trace = trace_.text();
+  return std::move(result_);
+}
+
+void Running::run_until_over() {
+  std::uint64_t turns = 0, over_since = kNoTime;
+  while (true) {
+    start_due();
+    const bool all_over = std::all_of(connections_.begin(), connections_.end(), [](const Connection& c) { return c.is_over(); });
+    if (all_over && over_since == kNoTime) over_since = timeline_.now();
+    if (all_over && device_->is_idle() && timeline_.next() == kNoTime) return;
+    const auto next = next_event();
+    if (next == kNoTime) return;
+    const auto limit = over_since == kNoTime ? kLimitUs : over_since + kLingerUs;
+    if (next > limit) {
+      timeline_.advance(limit);
+      return;
+    }
+    turns = next > timeline_.now() ? 0 : turns + 1;
+    if (turns > kMaxTurnsAtOneTime) {
+      add("liveness", 0, "time stands still at " + std::to_string(timeline_.now()) + " us");
+      return;
+    }
+    timeline_.advance(next);
+    timeline_.run_due();
+    if (device_->deadline() <= timeline_.now()) device_->run_timers(timeline_.now());
+    for (auto& c : connections_) settle(c);
+  }
+}
+
+std::uint64_t Running::next_event() const {
+  auto next = std::min(timeline_.next(), device_->deadline());
+  for (const auto& c : connections_) {
+    if (!c.has_started) continue;
+    for (auto* a : {c.client.get(), c.server.get()}) {
+      if (a != nullptr) next = std::min({next, a->deadline(), a->stream().tcp().deadline()});
+    }
+  }
+  return next;
+}
+
+void Running::start_due() {
+  for (std::size_t i = 0; i < connections_.size(); ++i) {
+    auto& c = connections_[i];
+    if (c.has_started) continue;
+    if (c.plan->start == Start::after_previous && !connections_[i - 1].is_over()) return;
+    c.has_started = true;
+    start(i);
+  }
+}
+
+void Running::start(std::size_t index) {
+  auto& c = connections_[index];
+  const auto content_seed = options_.seed * 64 + index;
+  const Content up{content_seed, Direction::up}, down{content_seed, Direction::down};
+  TcpEndpoint tcp{c.plan->client_tcp, scenario_.client, c.plan->client_port, random_.fork()};
+  std::unique_ptr<Stream> stream;
+  if (device_->opens_tls()) {
+    auto tls = std::make_unique<TlsStream>(std::move(tcp), rig_.contexts, c.plan->tls, kept_);
+    c.tls = tls.get();
+    stream = std::move(tls);
+  } else {
+    stream = std::make_unique<PlainStream>(std::move(tcp));
+  }
+  c.client = std::make_unique<Application>(std::move(stream), c.plan->client, up, down);
+  c.audit = std::make_unique<FlowAudit>(AuditFacts{.connection = index, .truncation_forward = scenario_.truncation_forward, .client_mtu = 1500,
+                                                   .server_mtu = 1500, .up = up, .down = down, .down_bytes = c.plan->server.bytes_to_write()},
+                                        c.tls, result_.findings);
+  Host gateway = scenario_.service;
+  gateway.mac = scenario_.device_client.mac;
+  c.client->stream().tcp().connect(gateway, 443, timeline_.now());
+  send_all(c.client->stream().tcp(), client_up_);
+}
+
+void Running::accept(Connection& c, const Segment& syn) {
+  const auto index = static_cast<std::size_t>(&c - connections_.data());
+  const auto content_seed = options_.seed * 64 + index;
+  const Host self{scenario_.server.mac, syn.target};
+  auto stream = std::make_unique<PlainStream>(TcpEndpoint{c.plan->server_tcp, self, syn.target_port, random_.fork()});
+  stream->tcp().listen();
+  c.server = std::make_unique<Application>(std::move(stream), c.plan->server, Content{content_seed, Direction::down}, Content{content_seed, Direction::up});
+}
+
+void Running::to_client(Frame&& frame) {
+  const auto d = decode(frame);
+  auto* c = d.kind == Decoding::tcp ? find(d.segment.target_port) : d.kind == Decoding::too_big ? find(d.too_big.quoted_source_port) : nullptr;
+  if (c == nullptr || !c->has_started) return;
+  auto& tcp = c->client->stream().tcp();
+  if (d.kind == Decoding::tcp) tcp.receive(d.segment, timeline_.now());
+  else tcp.shrink_path(d.too_big, timeline_.now());
+  settle(*c);
+}
+
+void Running::to_server(Frame&& frame) {
+  const auto d = decode(frame);
+  auto* c = d.kind == Decoding::tcp ? find(d.segment.source_port) : d.kind == Decoding::too_big ? find(d.too_big.quoted_target_port) : nullptr;
+  if (c == nullptr) return;
+  if (c->server == nullptr) {
+    if (d.kind != Decoding::tcp || !d.segment.has(kSyn)) return;
+    accept(*c, d.segment);
+  }
+  auto& tcp = c->server->stream().tcp();
+  if (d.kind == Decoding::tcp) tcp.receive(d.segment, timeline_.now());
+  else tcp.shrink_path(d.too_big, timeline_.now());
+  settle(*c);
+}
+
+/// Lets both ends of a connection do what they can, and sends what they have to say.
+void Running::settle(Connection& c) {
+  const auto now = timeline_.now();
+  for (auto* a : {c.client.get(), c.server.get()}) {
+    if (a == nullptr) continue;
+    auto& tcp = a->stream().tcp();
+    if (tcp.deadline() <= now) tcp.run_timers(now);
+    a->run(now);
+    send_all(tcp, a == c.client.get() ? client_up_ : server_down_);
+  }
+}
+
+void Running::send_all(TcpEndpoint& tcp, Link& link) {
+  auto frames = std::exchange(tcp.output(), {});
+  for (auto& frame : frames) link.send(std::move(frame));
+}
+
+void Running::into_device(Side side, Frame&& frame) {
+  tap(side == Side::client ? Tap::client_in : Tap::server_in, frame);
+  device_->receive(side, std::move(frame), timeline_.now());
+}
+
+void Running::out_of_device(Side side, Frame&& frame) {
+  tap(side == Side::client ? Tap::client_out : Tap::server_out, frame);
+  (side == Side::client ? client_down_ : server_up_).send(std::move(frame));
+}
+
+void Running::tap(Tap where, Bytes frame) {
+  static constexpr std::array<std::string_view, 4> kNames{"c>D", "c<D", "s>D", "s<D"};
+  const auto d = decode(frame);
+  ++result_.packets;
+  if (options_.tracing == Tracing::on) trace_.packet(timeline_.now(), kNames[static_cast<std::size_t>(where)], d);
+  const auto& s = d.segment;
+  for (const std::uint64_t word : {timeline_.now(), std::uint64_t{static_cast<std::uint8_t>(where)}, std::uint64_t{s.seq}, std::uint64_t{s.ack},
+                                   std::uint64_t{s.flags}, std::uint64_t{s.window}, std::uint64_t{s.payload.size()}}) {
+    result_.digest = (result_.digest ^ word) * 0x100000001b3ULL;
+  }
+  const bool leaves = where == Tap::client_out || where == Tap::server_out;
+  if (d.kind != Decoding::tcp) {
+    if (leaves && d.kind != Decoding::too_big) add("tcp", 0, "the device sent a frame that does not parse");
+    return;
+  }
+  const bool from_client = where == Tap::client_in || where == Tap::server_out;
+  auto* c = find(from_client ? s.source_port : s.target_port);
+  if (c != nullptr && c->audit) c->audit->see(where, s, d.ip_bytes, timeline_.now());
+  else if (leaves) add("tcp", 0, "the device sent a segment of no connection");
+}
+
+Connection* Running::find(std::uint16_t client_port) {
+  for (auto& c : connections_) {
+    if (c.plan->client_port == client_port) return &c;
+  }
+  return nullptr;
+}
+
+void Running::add(std::string invariant, std::size_t connection, std::string what) {
+  if (options_.tracing == Tracing::on) trace_.note(timeline_.now(), invariant + ": " + what);
+  result_.findings.add(std::move(invariant), timeline_.now(), connection, std::move(what));
+}
+
+// ---- the verdict
+
+void Running::judge() {
+  for (std::size_t i = 0; i < connections_.size(); ++i) judge_connection(i, connections_[i]);
+  for (const auto& what : device_->leftovers()) add("I5", 0, what);
+}
+
+void Running::judge_connection(std::size_t index, Connection& c) {
+  if (!c.has_started) {
+    add("liveness", index, "never started: the connection before it does not end");
+    return;
+  }
+  const auto ends = "client: " + c.client->describe() + "; server: " + (c.server ? c.server->describe() : "no SYN came");
+  for (auto* a : {c.client.get(), c.server.get()}) {
+    if (a == nullptr) continue;
+    result_.bytes += a->received();
+    const std::string who = a == c.client.get() ? "client" : "server";
+    if (const auto wrong = a->first_wrong_byte()) add("I6", index, who + " got a wrong byte at " + std::to_string(*wrong));
+    const auto& stats = a->stream().tcp().stats();
+    if (stats.acks_of_unsent > 0) add("I1", index, who + " got acknowledgements of what it never sent");
+    if (stats.missing_timestamps > 0) add("tcp", index, who + " got segments without the negotiated timestamp");
+  }
+  c.audit->finish(timeline_.now());
+  const auto client_end = c.client->stream().ending(), server_end = c.server ? c.server->stream().ending() : Ending::failed;
+  const auto up = c.plan->client.bytes_to_write(), down = c.plan->server.bytes_to_write();
+  const auto received_up = c.server ? c.server->received() : 0, received_down = c.client->received();
+
+  // A clean end is a promise about all that came before it.
+  const bool client_cut_short = c.plan->client.has(Step::Kind::truncate) || c.plan->client.has(Step::Kind::abort);
+  const bool server_cut_short = c.plan->server.has(Step::Kind::abort);
+  const bool may_end_truncated = scenario_.truncation_forward && c.plan->client.has(Step::Kind::truncate);
+  if (server_end == Ending::clean && device_->opens_tls()) {
+    if (client_cut_short && !may_end_truncated) add("I6", index, "the server saw a clean end of a cut-off stream; " + ends);
+    if (received_up != c.client->written()) add("I6", index, "the server saw a clean end with bytes missing; " + ends);
+  }
+  if (client_end == Ending::clean) {
+    if (server_cut_short) add("I6", index, "the client saw a clean end of a reset stream; " + ends);
+    if (received_down != (c.server ? c.server->written() : 0)) add("I6", index, "the client saw a clean end with bytes missing; " + ends);
+  }
+  if (device_->opens_tls() && client_end == Ending::truncated && !server_cut_short) {
+    add("I6", index, "the client saw a FIN without close_notify; " + ends);
+  }
+
+  const bool is_clean = server_end == Ending::clean && client_end == Ending::clean && received_up == up && received_down == down;
+  ++(is_clean ? result_.completed : result_.failed);
+  const bool was_cut_short = client_cut_short || server_cut_short;
+  if (!is_clean && !was_cut_short && !profile_.may_give_up) add("I6", index, "not completed; " + ends);
+  if (!c.is_over() && !profile_.may_give_up) add("liveness", index, "not over; " + ends);
+
+  // What was acknowledged to a client that then vanished is still owed to the server (I1, observed).
+  if (profile_.loses_a_side && c.server && received_up < c.audit->owed_to_server() && server_end != Ending::failed) {
+    add("I1", index, "acknowledged " + std::to_string(c.audit->owed_to_server()) + " to a client that then vanished, delivered " + std::to_string(received_up));
+  }
+}
+
+}  // namespace
+
+RunResult run(Rig& rig, const RunOptions& options) { return Running{rig, options}.go(); }
+
+}  // namespace cutwater::sim
