@@ -149,6 +149,7 @@ inline TestNet::TestNet(int queues) {
   for (const auto& ns : {client, appliance, server}) {
     must("ip netns add " + ns);
     must("ip -n " + ns + " link set lo up");
+    must("ip netns exec " + ns + " sysctl -qw net.ipv6.conf.default.accept_dad=0");  // link-local addresses are usable at once
   }
   const std::string count = " numrxqueues " + std::to_string(queues) + " numtxqueues " + std::to_string(queues);
   must("ip -n " + appliance + " link add dev0" + count + " type veth peer name client0 netns " + client + count);
