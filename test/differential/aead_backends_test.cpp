@@ -60,7 +60,7 @@ TEST_CASE("both backends seal to the same bytes and open each other's: every siz
     for (std::size_t n = 0; n <= 600; ++n) {
       twins.agree_on(random(), ContentType::application_data, support::random_bytes(random, n));
     }
-    for (const std::size_t n : {1023, 1024, 1025, 1438, 4095, 4096, 4097, 16383, 16384}) {
+    for (const auto n : std::initializer_list<std::size_t>{1023, 1024, 1025, 1438, 4095, 4096, 4097, 16383, 16384}) {
       twins.agree_on(random(), ContentType::application_data, support::random_bytes(random, n));
     }
   });

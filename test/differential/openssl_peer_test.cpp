@@ -218,7 +218,7 @@ TEST_CASE("A1, A2: OpenSSL's records open with ours and ours with OpenSSL's, eve
     REQUIRE(pair.shake());
     Pair::take(pair.server());  // TLS 1.2: nothing is left; TLS 1.3: no tickets
     Relays relays{suite, aead, pair};
-    for (const std::size_t n : {1, 100, 1438, 16384, 40000}) {
+    for (const auto n : std::initializer_list<std::size_t>{1, 100, 1438, 16384, 40000}) {
       carry(*relays.up, pair.client(), pair.server(), support::random_bytes(random, n));
       carry(*relays.down, pair.server(), pair.client(), support::random_bytes(random, n));
     }
@@ -227,7 +227,7 @@ TEST_CASE("A1, A2: OpenSSL's records open with ours and ours with OpenSSL's, eve
 
 TEST_CASE("after the handshake the server's record number is the number of ticket records") {
   const Suite& suite = *find_suite(0x1301, Version::tls13);
-  for (const std::size_t tickets : {0, 1, 2, 5}) {
+  for (const auto tickets : std::initializer_list<std::size_t>{0, 1, 2, 5}) {
     Pair pair{suite, tickets};
     REQUIRE(pair.shake());
     Relays relays{suite, default_aead(), pair};

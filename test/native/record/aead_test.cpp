@@ -58,7 +58,7 @@ ByteVector to_vector(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
 
 TEST_CASE("A1, A2: what is sealed opens to the same fragment and type") {
   for_all([](const Keyed& k, auto& random) {
-    for (const std::size_t n : {1, 2, 15, 16, 17, 64, 1438, 16384}) {
+    for (const auto n : std::initializer_list<std::size_t>{1, 2, 15, 16, 17, 64, 1438, 16384}) {
       for (const auto type : {ContentType::application_data, ContentType::handshake, ContentType::alert}) {
         const ByteVector fragment = support::random_bytes(random, n);
         const std::uint64_t number = random();
@@ -86,7 +86,7 @@ TEST_CASE("A15, I3: the same bytes under the same number seal to the same record
 
 TEST_CASE("A2: what is sealed is the record that the RFCs spell out byte by byte") {
   for_all([](const Keyed& k, auto& random) {
-    for (const std::size_t n : {1, 15, 16, 17, 1438, 16384}) {
+    for (const auto n : std::initializer_list<std::size_t>{1, 15, 16, 17, 1438, 16384}) {
       for (const std::uint64_t number : {0ULL, 1ULL, 0xffff'ffffULL, 0x0123'4567'89ab'cdefULL, ~0ULL}) {
         ByteVector inner = support::random_bytes(random, n);
         const ByteVector record = k.seal(number, inner);
@@ -151,7 +151,7 @@ TEST_CASE("a record does not open under another number, key or IV") {
 TEST_CASE("TLS 1.3: padding of any length is stripped") {
   for_all([](const Keyed& k, auto& random) {
     if (k.suite.version != Version::tls13) return;
-    for (const std::size_t padding : {0, 1, 7, 8, 9, 255, 4000}) {
+    for (const auto padding : std::initializer_list<std::size_t>{0, 1, 7, 8, 9, 255, 4000}) {
       const ByteVector fragment = support::random_bytes(random, 33);
       ByteVector inner = fragment;
       inner.push_back(23);

@@ -91,7 +91,7 @@ TEST_CASE("a wrong header is refused at its first wrong byte, not when it is who
 
 TEST_CASE("whole records in a range are counted, and what follows them is described") {
   ByteVector stream;
-  for (const std::size_t body : {1, 40, 16384, 17}) {
+  for (const auto body : std::initializer_list<std::size_t>{1, 40, 16384, 17}) {
     const ByteVector one = record_of(23, body);
     stream.insert(stream.end(), one.begin(), one.end());
   }

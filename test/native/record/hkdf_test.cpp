@@ -59,7 +59,7 @@ TEST_CASE("RFC 5869: HKDF-Expand gives the published bytes (cases 1 and 2)") {
 TEST_CASE("HKDF-Expand equals OpenSSL's, any length") {
   std::mt19937_64 random{1};
   for (const Hash hash : {Hash::sha256, Hash::sha384}) {
-    for (const std::size_t bytes : {1, 12, 16, 32, 47, 48, 49, 96, 500}) {
+    for (const auto bytes : std::initializer_list<std::size_t>{1, 12, 16, 32, 47, 48, 49, 96, 500}) {
       ByteVector secret = random_bytes(random, hash_bytes(hash)), info = random_bytes(random, random() % 200 + 1), out(bytes);
       CHECK(hkdf_expand(hash, secret, info, out));
       int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
@@ -81,7 +81,7 @@ TEST_CASE("HKDF-Expand refuses what it cannot give, and leaves zeros") {
 TEST_CASE("the TLS 1.2 PRF equals OpenSSL's, any length") {
   std::mt19937_64 random{2};
   for (const Hash hash : {Hash::sha256, Hash::sha384}) {
-    for (const std::size_t bytes : {1, 12, 40, 48, 72, 88, 104, 300}) {
+    for (const auto bytes : std::initializer_list<std::size_t>{1, 12, 40, 48, 72, 88, 104, 300}) {
       ByteVector secret = random_bytes(random, 48), seed = random_bytes(random, 64), out(bytes);
       const std::string label = "key expansion";
       CHECK(prf_tls12(hash, secret, label, seed, out));
