@@ -26,8 +26,10 @@ export function formatLog(
   message: string,
   fields: Readonly<Record<string, LogValue>>,
 ): string {
-  const pairs = Object.entries({ time: at.toISOString(), level, msg: message, ...fields })
-  return pairs.map(([key, value]) => `${key}=${formatValue(String(value))}`).join(' ')
+  const all: Record<string, LogValue> = { time: at.toISOString(), level, msg: message, ...fields }
+  return Object.entries(all)
+    .map(([key, value]) => `${key}=${formatValue(String(value))}`)
+    .join(' ')
 }
 
 function formatValue(text: string): string {

@@ -140,9 +140,10 @@ function show(value: unknown): string {
   if (value === null) return 'nothing'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a mapping'
-  if (typeof value === 'function') return 'a function'
-  if (typeof value === 'string' && value.includes('-----BEGIN')) return 'PEM text (give the path of a file)'
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (typeof value !== 'string') return `a ${typeof value}`
+  if (value.includes('-----BEGIN')) return 'PEM text (give the path of a file)'
+  const text = JSON.stringify(value)
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
 

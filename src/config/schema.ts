@@ -9,6 +9,7 @@ import {
   choice,
   device,
   duration,
+  durationOr,
   integer,
   ipAddress,
   list,
@@ -66,7 +67,7 @@ export const tlsSchema = mapping({
   clientAuth: choice(['none', 'optional', 'required']).default('none'),
   clientCa: text('the path of a PEM file with the accepted issuers').optional(),
   requireKnownName: z.boolean('expected true or false').default(false),
-  sessionLifetime: duration({ min: '1s', max: '7d' }).default('2h'),
+  sessionLifetime: duration({ min: '0s', max: '7d' }).default('2h'),
   tickets: integer(0, 16, 'a number of tickets').default(2),
 })
 
@@ -94,8 +95,6 @@ export const metricsSchema = mapping({
   port: port(),
 })
 
-const busyPollWords = 'expected a time such as "50us" or "1ms" (0us to 1s), or "always"'
-
 export const configSchema = mapping({
   name: name('the name of this instance').default('cutwater'),
   interfaces: named('an interface', interfaceSchema),
@@ -105,9 +104,7 @@ export const configSchema = mapping({
   secureThreads: integer(1, 64, 'a number of threads').default(1),
   maxFlows: integer(64, 16_777_216, 'a number of flows').default(65_536),
   chunks: integer(1_024, 4_194_304, 'a number of chunks').default(16_384),
-  busyPoll: z
-    .union([z.literal('always'), duration({ min: '0us', max: '1s' })], { error: busyPollWords })
-    .default('50us'),
+  busyPoll: durationOr('always', { min: '0us', max: '1s' }).default('50us'),
   aead: choice(['ipsec-mb', 'openssl']).optional(),
   keyLog: text('the path of a file').optional(),
   metrics: metricsSchema.optional(),

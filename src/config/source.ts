@@ -49,7 +49,7 @@ async function readModule(file: string): Promise<Source> {
   let loaded: Record<string, unknown>
   try {
     await stat(file)
-    const jiti = createJiti(import.meta.url, { fsCache: false, moduleCache: false })
+    const jiti = createJiti(import.meta.url, { fsCache: false, moduleCache: false, interopDefault: false })
     loaded = await jiti.import<Record<string, unknown>>(resolve(file))
   } catch (cause) {
     throw new CutwaterError('CONFIG_UNREADABLE', `${file}: ${reasonOf(cause)}`, { cause })

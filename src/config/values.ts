@@ -66,11 +66,18 @@ export function toMs(value: string): number | undefined {
 /** A length of time with its unit, such as "10s". A bare number is refused: nobody could tell its unit. */
 export const duration = ({ min, max }: DurationRange) => {
   const words = `a time with its unit, from "${min}" to "${max}"`
-  const inRange = (value: string) => {
-    const ms = toMs(value)
-    return ms !== undefined && ms >= (toMs(min) ?? 0) && ms <= (toMs(max) ?? 0)
-  }
-  return z.string(expected(words)).refine(inRange, expected(words))
+  return z.string(expected(words)).refine((value) => isWithin(value, { min, max }), expected(words))
+}
+
+/** The same, or a word that stands for "without end". */
+export const durationOr = (word: string, { min, max }: DurationRange) => {
+  const words = `a time with its unit, from "${min}" to "${max}", or "${word}"`
+  return z.string(expected(words)).refine((value) => value === word || isWithin(value, { min, max }), expected(words))
+}
+
+function isWithin(value: string, { min, max }: DurationRange): boolean {
+  const ms = toMs(value)
+  return ms !== undefined && ms >= (toMs(min) ?? 0) && ms <= (toMs(max) ?? 0)
 }
 
 export const list = <T extends z.ZodType>(item: T, what: string, { min, max }: { min: number; max: number }) =>
@@ -86,7 +93,8 @@ export const mapping = <T extends z.ZodRawShape>(shape: T) =>
 /** A mapping from names the operator chooses. */
 export const named = <T extends z.ZodType>(what: string, item: T) =>
   z.record(name(`the name of ${what}`), item, {
-    error: (issue) => (issue.code === 'invalid_type' ? `expected a mapping from names to ${what}s` : undefined),
+    error: ({ code }) =>
+      code === 'invalid_type' ? `expected a mapping from the name of ${what} to its keys` : undefined,
   })
 
 function quote(value: string): string {
