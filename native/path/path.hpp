@@ -3,18 +3,54 @@
 // Thread: owning worker.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 
+#include "base/counters.hpp"
 #include "base/tick.hpp"
 #include "path/services.hpp"
 #include "port/chunk_pool.hpp"
 #include "record/aead.hpp"
 #include "secure/pool.hpp"
+#include "splice/flow.hpp"
+#include "splice/trace.hpp"
 
 namespace cutwater::path {
 
 enum class Side : std::uint8_t { client, server };
+
+/// Something an operator may want to know about one flow: rare, never per packet.
+struct FlowEvent {
+  enum class Kind : std::uint8_t { established, handshake_failed, reset, closed };
+  Kind kind = Kind::established;
+  Tick at;
+  IpAddress client;
+  std::uint16_t client_port = 0;
+  std::uint32_t service = 0;
+  Reset reset = Reset::none;
+  secure::HandshakeFailure failure = secure::HandshakeFailure::none;
+  std::uint8_t alert = 0;
+  const record::Suite* suite = nullptr;
+  bool is_resumed = false;
+  const std::string* text = nullptr;  // valid during the call
+};
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual void event(const FlowEvent& e) noexcept = 0;
+};
+
+/// One flow as it stands, for `cutwater flows`.
+struct FlowView {
+  IpAddress client, server;
+  std::uint16_t client_port = 0, server_port = 0;
+  std::uint32_t service = 0;
+  splice::FlowState state = splice::FlowState::free;
+  enum class Way : std::uint8_t { cut_through, custody, closed } up = Way::cut_through, down = Way::cut_through;
+  const record::Suite* suite = nullptr;
+  Tick last_active;
+};
 
 struct PathConfig {
   std::uint32_t max_flows = 65'536;
@@ -41,6 +77,17 @@ class Path {
   /// Packets to send on a side, in order. The caller sends them (taking the chunks) and calls clear_tx.
   [[nodiscard]] std::span<const port::Packet> tx(Side side) const noexcept;
   void clear_tx(Side side) noexcept;
+
+  /// The neighbour of a server has another link address now: flows that are up follow it.
+  void refresh_hop(const IpAddress& server, const MacAddress& mac) noexcept;
+  /// Ends every flow with RST both ways: the appliance stops, or `service` was taken away (all services: ~0).
+  void reset_flows(std::uint32_t service, Reset reason, Tick now) noexcept;
+
+  [[nodiscard]] const Counters& counters() const noexcept;
+  void set_trace(splice::TraceSink* sink) noexcept;
+  void set_events(EventSink* sink) noexcept;
+  /// Calls visit(view) for each flow until it returns false. For people, not for packets.
+  void each_flow(const std::function<bool(const FlowView&)>& visit);
 
   [[nodiscard]] std::uint32_t live_flows() const noexcept;
 

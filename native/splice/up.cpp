@@ -245,6 +245,8 @@ bool take_client_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept {
   return true;
 }
 
+void take_held_ciphertext(Resources& r, Flow& f) noexcept { drain_ahead(r, f); }
+
 void go_on(Resources& r, Flow& f) noexcept {
   settle_fins(r, f);
   send_local(r, f);

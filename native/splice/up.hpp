@@ -18,6 +18,9 @@ bool take_client_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept;
 /// Ciphertext that was received and acknowledged while the handshake was under way: what followed the Finished.
 void take_early_ciphertext(Resources& r, Flow& f, Bytes ciphertext) noexcept;
 
+/// The same for what was held out of order until now.
+void take_held_ciphertext(Resources& r, Flow& f) noexcept;
+
 /// Everything that became possible by an acknowledgement: sealing what was held, sending what was owed.
 void go_on(Resources& r, Flow& f) noexcept;
 

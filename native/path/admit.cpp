@@ -1,0 +1,191 @@
+// Connection set-up: the SYN of a client, the SYN-ACK of its server, and the options both may see.
+// MSS is reduced so that a full server segment still fits the client's path as a record (A4); window scale, SACK-permitted
+// and timestamps pass; Fast Open, MPTCP and unknown options end here. Implements: A3, A4.
+#include <algorithm>
+
+#include "path/state.hpp"
+#include "splice/close.hpp"
+#include "splice/emit.hpp"
+#include "splice/translate.hpp"
+
+namespace cutwater::path {
+namespace {
+
+using splice::Flow;
+using splice::FlowState;
+
+constexpr std::uint16_t kDefaultMssV4 = 536, kDefaultMssV6 = 1220;  // RFC 9293 3.7.1
+constexpr std::uint16_t kMinMss = 88;                                // below it a record has no room; Linux's own floor is 48
+constexpr std::uint16_t kTimestampBytes = 12;
+constexpr std::uint64_t kSynTimeoutUs = 75'000'000;  // six retransmissions of a SYN
+constexpr std::uint64_t kMs = 1000;
+
+std::uint16_t link_mss(const splice::LinkSide& link, bool is_v4) noexcept {
+  return static_cast<std::uint16_t>(link.mtu - wire::kTcpBytes - (is_v4 ? wire::kIpv4Bytes : wire::kIpv6Bytes));
+}
+
+std::uint16_t offered_mss(const wire::TcpOptions& options, bool is_v4) noexcept {
+  return options.mss != 0 ? options.mss : is_v4 ? kDefaultMssV4 : kDefaultMssV6;
+}
+
+const splice::Route* find_route(State& s, const wire::Segment& seg) noexcept {
+  for (const splice::Route& route : s.route_sets.back().routes) {
+    if (route.service.port == seg.destination_port && route.service.address == seg.destination) return &route;
+  }
+  return nullptr;
+}
+
+// SYN and SYN-ACK keep their numbers; only addresses, MSS and the option list change.
+Verdict pass_syn(State& s, const wire::Segment& seg, const splice::LinkSide& link, const MacAddress& mac, const splice::End& from,
+                 const splice::End& to, std::uint16_t mss, splice::Outbox& outbox) noexcept {
+  wire::Header h{.source_mac = link.mac,
+                 .destination_mac = mac,
+                 .vlan = link.vlan,
+                 .source = &from.address,
+                 .destination = &to.address,
+                 .source_port = from.port,
+                 .destination_port = to.port,
+                 .seq = seg.seq,
+                 .ack = seg.ack,
+                 .window = seg.window,
+                 .flags = static_cast<std::uint8_t>(seg.flags & (wire::kSyn | wire::kAck | wire::kEce | wire::kCwr)),
+                 .ttl = static_cast<std::uint8_t>(seg.ttl > 1 ? seg.ttl - 1 : 1),
+                 .traffic_class = seg.traffic_class,
+                 .options = seg.options};
+  h.options.mss = mss;
+  h.options.sack_count = 0;
+  const auto packet = s.r.chunks.take();
+  if (!packet) return dropped(Drop::no_chunk);
+  port::Packet out = *packet;
+  out.data = wire::emit(h, packet->data, 0);
+  out.bytes = static_cast<std::uint32_t>(packet->data - out.data);
+  outbox.push(out);
+  return kConsume;
+}
+
+Verdict pass_syn_to_server(State& s, Flow& f, const wire::Segment& seg) noexcept {
+  const bool is_v4 = f.client.address.is_v4();
+  const std::uint16_t client_mss = std::min(offered_mss(seg.options, is_v4), link_mss(s.r.client_link, is_v4));
+  const auto room = static_cast<std::uint16_t>(std::max<int>(client_mss - f.route->policy.overhead_bytes, kMinMss));
+  const std::uint16_t mss = std::min(room, link_mss(s.r.server_link, is_v4));
+  s.counters.add(Count::packets_to_servers);
+  return pass_syn(s, seg, s.r.server_link, f.route->server_mac, f.client, f.route->server, mss, s.r.to_server);
+}
+
+Verdict pass_syn_to_client(State& s, Flow& f, const wire::Segment& seg) noexcept {
+  const bool is_v4 = f.client.address.is_v4();
+  const std::uint16_t mss =
+      std::min({offered_mss(seg.options, is_v4), link_mss(s.r.server_link, is_v4), link_mss(s.r.client_link, is_v4)});
+  s.counters.add(Count::packets_to_clients);
+  return pass_syn(s, seg, s.r.client_link, f.client_mac, f.route->service, f.client, mss, s.r.to_client);
+}
+
+void learn_client(State& s, Flow& f, const wire::Segment& seg) noexcept {
+  const bool is_v4 = seg.source.is_v4();
+  f.client_mac = seg.source_mac;
+  f.client_tcp.mss = std::max(std::min(offered_mss(seg.options, is_v4), link_mss(s.r.client_link, is_v4)), kMinMss);
+  f.client_tcp.window_shift = static_cast<std::uint8_t>(std::max<int>(seg.options.window_scale, 0));
+  f.client_tcp.ttl = static_cast<std::uint8_t>(seg.ttl > 1 ? seg.ttl - 1 : 1);
+  f.client_tcp.ts_value = seg.options.ts_value;
+  f.option_flags = static_cast<std::uint8_t>((seg.options.has_timestamps ? Flow::kTimestamps : 0) |
+                                             (seg.options.has_sack_permitted ? Flow::kSack : 0));
+  f.up.cipher_next = f.up.plain_next = f.up.plain_una = f.up.ack_shown = seg.seq + 1U;
+  f.up.server_edge = f.up.edge_shown = f.up.cipher_next;
+}
+
+// What only one end offered is off for both: each must see what the other really said.
+void learn_server(State& s, Flow& f, const wire::Segment& seg) noexcept {
+  const bool is_v4 = f.client.address.is_v4();
+  const bool has_timestamps = f.has_timestamps() && seg.options.has_timestamps;
+  const bool has_sack = f.has_sack() && seg.options.has_sack_permitted;
+  f.option_flags = static_cast<std::uint8_t>((has_timestamps ? Flow::kTimestamps : 0) | (has_sack ? Flow::kSack : 0));
+  f.server_tcp.mss = std::max(std::min(offered_mss(seg.options, is_v4), link_mss(s.r.server_link, is_v4)), kMinMss);
+  if (has_timestamps) {
+    f.server_tcp.mss = static_cast<std::uint16_t>(f.server_tcp.mss - kTimestampBytes);
+    f.client_tcp.mss = static_cast<std::uint16_t>(f.client_tcp.mss - kTimestampBytes);
+  }
+  if (seg.options.window_scale < 0) f.client_tcp.window_shift = 0;
+  else f.server_tcp.window_shift = static_cast<std::uint8_t>(seg.options.window_scale);
+  f.server_tcp.ttl = static_cast<std::uint8_t>(seg.ttl > 1 ? seg.ttl - 1 : 1);
+  f.server_tcp.ts_value = seg.options.ts_value;
+  f.down.cipher_next = f.down.plain_next = f.down.cipher_una = f.down.ack_shown = seg.seq + 1U;
+  f.down.client_edge = f.down.edge_shown = f.down.plain_next;
+  f.up.server_edge = f.up.edge_shown = seg.ack + seg.window;
+}
+
+Verdict admit_new(State& s, Work& w, const splice::Route& route) noexcept {
+  if (!route.has_server_mac) return dropped(Drop::no_neighbour);
+  Flow* f = s.flows.take();
+  if (f == nullptr) return dropped(Drop::flow_table_full);
+  f->route = &route;
+  f->client = {w.segment.source, w.segment.source_port};
+  if (!enlist(s, *f)) {
+    s.flows.put(*f);
+    return dropped(Drop::flow_table_full);
+  }
+  ++s.route_sets.back().flows;
+  learn_client(s, *f, w.segment);
+  f->state = FlowState::syn_sent;
+  f->expires = s.r.now + kSynTimeoutUs;
+  f->last_active = s.r.now;
+  splice::arm(s.r, *f);
+  s.counters.add(Count::flows_opened);
+  return pass_syn_to_server(s, *f, w.segment);
+}
+
+bool may_make_room(const Flow& f, const wire::Segment& seg) noexcept {
+  switch (f.state) {
+    case FlowState::syn_sent: return true;
+    case FlowState::syn_answered: return seg.seq + 1U != f.up.cipher_next;
+    case FlowState::lingering:
+    case FlowState::draining: return before(f.up.cipher_next, seg.seq);  // a new incarnation (RFC 9293 3.10.7.4)
+    default: return false;
+  }
+}
+
+}  // namespace
+
+Verdict admit(State& s, Work& w) noexcept {
+  const wire::Segment& seg = w.segment;
+  if (w.flow != nullptr) {
+    Flow& f = *w.flow;
+    const bool is_repeated = seg.seq + 1U == f.up.cipher_next;
+    if (is_repeated && (f.state == FlowState::syn_sent || f.state == FlowState::syn_answered)) return pass_syn_to_server(s, f, seg);
+    if (!may_make_room(f, seg)) {
+      s.counters.add(Count::challenge_acks);
+      splice::owe_ack_to_client(s.r, f);
+      return dropped(Drop::bad_flags);
+    }
+    splice::release(s.r, f);
+    forget(s, f);
+    w.flow = nullptr;
+  }
+  if (seg.options.has_signature) return dropped(Drop::bad_flags);
+  const splice::Route* route = find_route(s, seg);
+  if (route == nullptr) {
+    const Verdict v = refuse(s, Side::client, w);
+    return v.action == Action::drop ? dropped(Drop::no_service) : v;
+  }
+  return admit_new(s, w, *route);
+}
+
+Verdict answer_from_server(State& s, Work& w) noexcept {
+  Flow& f = *w.flow;
+  const wire::Segment& seg = w.segment;
+  if (!seg.has(wire::kAck) || seg.ack != f.up.plain_next) return dropped(Drop::bad_ack);
+  if (seg.has(wire::kRst)) {
+    splice::pass_reset_to_client(s.r, f, Reset::server_refused);
+    return kConsume;
+  }
+  if (!seg.has(wire::kSyn)) return dropped(Drop::bad_flags);
+  if (f.state == FlowState::syn_sent) {
+    learn_server(s, f, seg);
+    f.state = FlowState::syn_answered;
+    f.last_active = s.r.now;
+  } else if (seg.seq + 1U != f.down.plain_next) {
+    return dropped(Drop::bad_sequence);
+  }
+  return pass_syn_to_client(s, f, seg);
+}
+
+}  // namespace cutwater::path

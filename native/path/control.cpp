@@ -1,0 +1,90 @@
+// What the control side asks of a path between two bursts: routes, views, ends. The worker calls it from its mailbox.
+#include <algorithm>
+
+#include "path/path.hpp"
+#include "path/state.hpp"
+#include "splice/close.hpp"
+#include "splice/emit.hpp"
+
+namespace cutwater::path {
+namespace {
+
+splice::Route to_route(const Service& service, const Server& server, std::uint32_t generation) noexcept {
+  splice::Route route;
+  route.service = {service.address, service.port};
+  route.server = {server.address, server.port};
+  route.server_mac = server.hop.mac;
+  route.has_server_mac = server.hop.is_known;
+  route.service_id = service.id;
+  route.generation = generation;
+  route.policy = {.truncation = service.truncation_forward ? splice::Truncation::forward : splice::Truncation::reset,
+                  .release = service.release_streaming ? splice::Release::streaming : splice::Release::whole_record,
+                  .rekey_after_records = service.rekey_after_records,
+                  .idle_timeout_ms = service.idle_timeout_ms,
+                  .handshake_timeout_ms = service.handshake_timeout_ms,
+                  .overhead_bytes = service.overhead_bytes};
+  return route;
+}
+
+splice::LinkSide to_link(const SideConfig& side) noexcept { return {side.mac, side.mtu, side.vlan}; }
+
+FlowView view_of(const splice::Flow& f) noexcept {
+  FlowView view{.client = f.client.address, .server = f.route->server.address, .client_port = f.client.port,
+                .server_port = f.route->server.port, .service = f.route->service_id, .state = f.state, .suite = f.suite,
+                .last_active = f.last_active};
+  if (f.custody != nullptr) view.up = FlowView::Way::custody;
+  if (f.up.end == splice::UpEnd::finished) view.up = FlowView::Way::closed;
+  if (f.down.fin != splice::FinState::none) view.down = FlowView::Way::closed;
+  return view;
+}
+
+}  // namespace
+
+void Path::configure(std::shared_ptr<const Services> services) noexcept {
+  State& s = impl_->state;
+  s.r.client_link = to_link(services->client);
+  s.r.server_link = to_link(services->server);
+  RouteSet set;
+  const auto generation = static_cast<std::uint32_t>(s.route_sets.size());
+  for (const Service& service : services->list) {
+    for (const Server& server : service.servers) set.routes.push_back(to_route(service, server, generation));
+  }
+  s.route_sets.push_back(std::move(set));
+  std::erase_if(s.route_sets, [&](const RouteSet& old) { return old.flows == 0 && &old != &s.route_sets.back(); });
+}
+
+void Path::refresh_hop(const IpAddress& server, const MacAddress& mac) noexcept {
+  for (RouteSet& set : impl_->state.route_sets) {
+    for (splice::Route& route : set.routes) {
+      if (route.server.address != server) continue;
+      route.server_mac = mac;
+      route.has_server_mac = true;
+    }
+  }
+}
+
+void Path::reset_flows(std::uint32_t service, Reset reason, Tick now) noexcept {
+  State& s = impl_->state;
+  s.r.now = now;
+  for (std::uint32_t i = 0; i < s.flows.used(); ++i) {
+    splice::Flow& f = s.flows.at(i);
+    if (f.state == splice::FlowState::free || (service != ~0U && f.route->service_id != service)) continue;
+    splice::reset_both(s.r, f, reason);
+    forget(s, f);
+  }
+}
+
+const Counters& Path::counters() const noexcept { return impl_->state.counters; }
+void Path::set_trace(splice::TraceSink* sink) noexcept { impl_->state.r.trace = sink; }
+void Path::set_events(EventSink* sink) noexcept { impl_->state.events = sink; }
+std::uint32_t Path::live_flows() const noexcept { return impl_->state.flows.live(); }
+
+void Path::each_flow(const std::function<bool(const FlowView&)>& visit) {
+  State& s = impl_->state;
+  for (std::uint32_t i = 0; i < s.flows.used(); ++i) {
+    const splice::Flow& f = s.flows.at(i);
+    if (f.state != splice::FlowState::free && !visit(view_of(f))) return;
+  }
+}
+
+}  // namespace cutwater::path

@@ -1,0 +1,65 @@
+// The table of contents of the packet's path: the stages in order, and nothing else (docs/packet-path.md walks through it).
+#include "path/path.hpp"
+#include "path/state.hpp"
+#include "splice/close.hpp"
+#include "splice/emit.hpp"
+
+namespace cutwater::path {
+
+Path::Path(const PathConfig& config, port::ChunkPool& pool, secure::Link& secure)
+    : impl_(new Impl{State(config, pool, secure)}) {}
+Path::~Path() {
+  State& s = impl_->state;
+  for (std::uint32_t i = 0; i < s.flows.used(); ++i) {
+    if (s.flows.at(i).state != splice::FlowState::free) splice::release(s.r, s.flows.at(i));
+  }
+}
+
+void Path::run(Side side, std::span<port::Packet> burst, Tick now) noexcept {
+  State& s = impl_->state;
+  s.r.now = now;
+  while (!burst.empty()) {
+    const std::span<port::Packet> part = burst.first(std::min(burst.size(), s.work.size()));
+    const std::span<Work> work(s.work.data(), part.size());
+    for (std::size_t i = 0; i < part.size(); ++i) work[i].packet = part[i], work[i].flow = nullptr, work[i].verdict = kForward;
+    s.counters.add(side == Side::client ? Count::packets_from_clients : Count::packets_from_servers, part.size());
+    parse(s, work);
+    lookup(s, side, work);
+    path::translate(s, side, work);
+    finish(s, work);
+    burst = burst.subspan(part.size());
+  }
+}
+
+void Path::drain_secure(Tick now) noexcept {
+  State& s = impl_->state;
+  s.r.now = now;
+  while (const auto reply = s.secure.poll()) take_reply(s, *reply);
+  splice::settle_acks(s.r);
+}
+
+void Path::expire(Tick now) noexcept {
+  constexpr int kMostTimers = 256;  // a turn: a thousand flows that time out together must not stop the packets
+  State& s = impl_->state;
+  s.r.now = now;
+  for (int i = 0; i < kMostTimers; ++i) {
+    const std::uint32_t index = s.timers.pop_due(now);
+    if (index == flow::TimerWheel::kNone) break;
+    splice::Flow& f = s.flows.at(index);
+    splice::on_timer(s.r, f);
+    if (f.state == splice::FlowState::free) forget(s, f);
+  }
+  splice::settle_acks(s.r);
+}
+
+Tick Path::next_deadline() const noexcept { return impl_->state.timers.next_deadline(); }
+
+std::span<const port::Packet> Path::tx(Side side) const noexcept {
+  return side == Side::client ? impl_->state.r.to_client.packets() : impl_->state.r.to_server.packets();
+}
+void Path::clear_tx(Side side) noexcept {
+  if (side == Side::client) impl_->state.r.to_client.clear();
+  else impl_->state.r.to_server.clear();
+}
+
+}  // namespace cutwater::path

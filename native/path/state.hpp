@@ -1,0 +1,102 @@
+// All that one worker's path owns: flows and how they are found, handshakes under way, routes, and the splice's resources.
+// Private to path/. Thread: owning worker.
+#pragma once
+
+#include <deque>
+
+#include "flow/flow_table.hpp"
+#include "path/path.hpp"
+#include "port/port.hpp"
+#include "splice/custody.hpp"
+#include "splice/local_sender.hpp"
+#include "splice/resources.hpp"
+
+namespace cutwater::path {
+
+/// A handshake while it is under way: what the client sent and the processors have not used up. Freed with the last of it.
+struct Handshake {
+  static constexpr std::size_t kMaxInputBytes = 96 * 1024;  // more than the window we show; a chain of certificates fits
+  std::vector<std::uint8_t> input;
+  std::uint32_t posted_bytes = 0;
+  enum class Stage : std::uint8_t { collecting, posted, client_gone } stage = Stage::collecting;
+  bool has_fin = false;  // the client's FIN came before we were done: it takes effect behind what it sent
+};
+
+/// The routes of one configuration. Kept while it is current or flows were admitted under it.
+struct RouteSet {
+  std::vector<splice::Route> routes;
+  std::uint32_t flows = 0;
+};
+
+/// Flows by index: constructed when first used, so memory follows the number of flows, up to the cap (I5).
+class FlowSlab {
+ public:
+  explicit FlowSlab(std::uint32_t capacity);
+  ~FlowSlab();
+  FlowSlab(const FlowSlab&) = delete;
+  FlowSlab& operator=(const FlowSlab&) = delete;
+  splice::Flow* take() noexcept;  // nullptr at the cap
+  void put(splice::Flow& flow) noexcept;
+  [[nodiscard]] splice::Flow& at(std::uint32_t index) noexcept { return *(flows_ + index); }
+  [[nodiscard]] std::uint32_t live() const noexcept { return used_ - static_cast<std::uint32_t>(free_.size()); }
+  [[nodiscard]] std::uint32_t used() const noexcept { return used_; }
+
+ private:
+  splice::Flow* flows_ = nullptr;
+  std::uint32_t capacity_ = 0, used_ = 0;
+  std::vector<std::uint32_t> free_;
+};
+
+/// A received packet and what is known about it so far.
+struct Work {
+  port::Packet packet;
+  wire::Segment segment;
+  splice::Flow* flow = nullptr;
+  std::uint32_t generation = 0;  // of the flow when it was found: its place may be used anew within a burst
+  Verdict verdict = kForward;  // dropped by a stage: later stages pass it by
+};
+
+struct State {
+  State(const PathConfig& config, port::ChunkPool& pool, secure::Link& secure);
+
+  Counters counters;
+  flow::TimerWheel timers;
+  splice::Resources r;
+  flow::FlowTable table;
+  FlowSlab flows;
+  secure::Link& secure;
+  std::deque<RouteSet> route_sets;   // oldest first; the last is current
+  ObjectPool<Handshake> handshakes;
+  std::vector<Handshake*> under_way; // by Flow::handshake
+  std::vector<std::uint32_t> free_handshakes;
+  EventSink* events = nullptr;
+  std::array<Work, port::kBurst> work;
+};
+
+struct Path::Impl {
+  State state;
+};
+
+// The stages, in order. Each is a loop round a function for one packet; run.cpp calls them.
+void parse(State& s, std::span<Work> work) noexcept;                   // parse.cpp
+void lookup(State& s, Side side, std::span<Work> work) noexcept;       // lookup.cpp
+void translate(State& s, Side side, std::span<Work> work) noexcept;    // translate.cpp
+void finish(State& s, std::span<Work> work) noexcept;                  // finish.cpp
+
+// Side doors.
+/// A SYN of a client, for a new flow or one that may make room for it.
+Verdict admit(State& s, Work& w) noexcept;                             // admit.cpp
+/// SYN-ACK or RST while the server has not been heard of.
+Verdict answer_from_server(State& s, Work& w) noexcept;                // admit.cpp
+/// Everything a client sends before the keys are there.
+Verdict take_hello(State& s, Work& w) noexcept;                        // handshake.cpp
+void take_reply(State& s, secure::Reply& reply) noexcept;              // handshake.cpp
+void cancel_handshake(State& s, splice::Flow& f) noexcept;             // handshake.cpp
+/// Answers a packet that belongs to no flow with RST (RFC 9293 3.10.7.1).
+Verdict refuse(State& s, Side side, Work& w) noexcept;                 // refuse.cpp
+/// Takes a flow that has become `free` out of the tables.
+void forget(State& s, splice::Flow& f) noexcept;                       // lookup.cpp
+splice::Flow* find(State& s, Side side, const wire::Segment& segment) noexcept;  // lookup.cpp
+bool enlist(State& s, splice::Flow& f) noexcept;                       // lookup.cpp
+
+}  // namespace cutwater::path

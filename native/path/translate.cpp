@@ -1,0 +1,143 @@
+// Stage 4: which side did it come from, and how far is the flow? One switch a side, then the splice.
+#include "path/state.hpp"
+#include "splice/close.hpp"
+#include "splice/down.hpp"
+#include "splice/emit.hpp"
+#include "splice/seal.hpp"
+#include "splice/translate.hpp"
+#include "splice/up.hpp"
+
+namespace cutwater::path {
+namespace {
+
+using splice::Flow;
+using splice::FlowState;
+
+void trace_in(State& s, Side side, const Work& w) noexcept {
+  const Flow& f = *w.flow;
+  const std::uint8_t shift = side == Side::client ? f.client_tcp.window_shift : f.server_tcp.window_shift;
+  s.r.trace->record({.at_us = s.r.now.us,
+                     .flow = f.index,
+                     .side = side == Side::client ? splice::TraceSide::client : splice::TraceSide::server,
+                     .direction = splice::TraceDirection::rx,
+                     .flags = w.segment.flags,
+                     .note = splice::TraceNote::none,
+                     .seq = w.segment.seq.value,
+                     .ack = w.segment.ack.value,
+                     .window = static_cast<std::uint32_t>(w.segment.window) << (w.segment.has(wire::kSyn) ? 0 : shift),
+                     .payload_bytes = w.segment.payload_bytes});
+}
+
+// Newest values only, and only from segments that can belong to the connection: a blind sender must not poison them.
+void note_timestamps(splice::SideState& side, const wire::Segment& seg) noexcept {
+  if (!seg.options.has_timestamps) return;
+  if (static_cast<std::int32_t>(seg.options.ts_value - side.ts_value) > 0) side.ts_value = seg.options.ts_value;
+}
+
+// A RST is believed when it stands exactly where the sender knows we are; otherwise the real sender is asked (RFC 5961 3.2).
+Verdict take_client_reset(State& s, Flow& f, const wire::Segment& seg) noexcept {
+  const bool is_exact = seg.seq == f.up.cipher_next || seg.seq == splice::ack_for_client(s.r, f) || seg.seq == f.up.ack_shown;
+  if (is_exact) {
+    splice::pass_reset_to_server(s.r, f, Reset::by_client);
+    return kConsume;
+  }
+  if (before(seg.seq, f.up.ack_shown) || before(f.up.edge_shown, seg.seq)) return dropped(Drop::bad_sequence);
+  s.counters.add(Count::challenge_acks);
+  splice::ack_client(s.r, f);
+  return dropped(Drop::bad_sequence);
+}
+
+Verdict take_server_reset(State& s, Flow& f, const wire::Segment& seg) noexcept {
+  const bool is_exact = seg.seq == f.down.plain_next || seg.seq == splice::ack_for_server(s.r, f) || seg.seq == f.down.ack_shown;
+  if (is_exact) {
+    splice::pass_reset_to_client(s.r, f, f.state == FlowState::established ? Reset::by_server : Reset::server_refused);
+    return kConsume;
+  }
+  if (before(seg.seq, f.down.ack_shown) || before(f.down.edge_shown + 1U, seg.seq)) return dropped(Drop::bad_sequence);
+  s.counters.add(Count::challenge_acks);
+  splice::ack_server(s.r, f);
+  return dropped(Drop::bad_sequence);
+}
+
+// The server is gone; the client fetches its alert. What it still sends is swallowed, and answered with RST once it has it.
+Verdict take_while_draining(State& s, Flow& f, const wire::Segment& seg) noexcept {
+  if (!splice::take_client_ack(s.r, f, seg)) return dropped(Drop::bad_ack);
+  if (f.local != nullptr && f.local->is_empty()) splice::release_local(s.r, f);
+  const bool is_in_order = seg.seq == f.up.cipher_next;
+  if (is_in_order) f.up.cipher_next += seg.payload_bytes + (seg.has(wire::kFin) ? 1U : 0U);
+  if (f.local == nullptr) {
+    if (!is_in_order || !seg.has(wire::kFin)) {
+      if (seg.length() == 0) return kConsume;  // it knows; it will close
+      splice::reset_client(s.r, f);
+    } else {
+      splice::ack_client(s.r, f);
+    }
+    splice::release(s.r, f);
+    return kConsume;
+  }
+  if (seg.length() != 0) splice::owe_ack_to_client(s.r, f);
+  splice::send_local(s.r, f);
+  splice::arm(s.r, f);
+  return kConsume;
+}
+
+Verdict from_client(State& s, Work& w) noexcept {
+  if (w.segment.has(wire::kSyn)) return admit(s, w);
+  if (w.flow == nullptr) w.flow = find(s, Side::client, w.segment);  // its SYN may have come in this very burst
+  if (w.flow == nullptr) return refuse(s, Side::client, w);
+  Flow& f = *w.flow;
+  if (s.r.trace != nullptr) trace_in(s, Side::client, w);
+  if (w.segment.has(wire::kRst)) return take_client_reset(s, f, w.segment);
+  f.client_mac = w.segment.source_mac;  // the way back is the way it came (D-0003)
+  note_timestamps(f.client_tcp, w.segment);
+  switch (f.state) {
+    case FlowState::established:
+    case FlowState::lingering: return splice::up(s.r, f, w.segment, w.packet);
+    case FlowState::syn_answered:
+    case FlowState::handshake: return take_hello(s, w);
+    case FlowState::draining: return take_while_draining(s, f, w.segment);
+    case FlowState::syn_sent:
+    case FlowState::free: break;
+  }
+  return dropped(Drop::bad_flags);
+}
+
+Verdict from_server(State& s, Work& w) noexcept {
+  if (w.flow == nullptr) w.flow = find(s, Side::server, w.segment);
+  if (w.flow == nullptr) return refuse(s, Side::server, w);
+  Flow& f = *w.flow;
+  if (s.r.trace != nullptr) trace_in(s, Side::server, w);
+  note_timestamps(f.server_tcp, w.segment);
+  switch (f.state) {
+    case FlowState::syn_sent:
+    case FlowState::syn_answered: return answer_from_server(s, w);
+    case FlowState::handshake:
+      if (w.segment.has(wire::kRst)) return take_server_reset(s, f, w.segment);
+      if (w.segment.has(wire::kSyn) || w.segment.length() != 0) splice::owe_ack_to_server(s.r, f);
+      return w.segment.payload_bytes != 0 ? dropped(Drop::early_server_data) : kConsume;
+    case FlowState::established:
+    case FlowState::lingering:
+      if (w.segment.has(wire::kRst)) return take_server_reset(s, f, w.segment);
+      if (w.segment.has(wire::kSyn)) {
+        splice::owe_ack_to_server(s.r, f);
+        return dropped(Drop::bad_flags);
+      }
+      return splice::down(s.r, f, w.segment, w.packet);
+    case FlowState::draining: return refuse(s, Side::server, w);
+    case FlowState::free: break;
+  }
+  return dropped(Drop::bad_flags);
+}
+
+}  // namespace
+
+void translate(State& s, Side side, std::span<Work> work) noexcept {
+  for (Work& w : work) {
+    if (w.verdict.action == Action::drop) continue;
+    if (w.flow != nullptr && (w.flow->state == FlowState::free || w.flow->generation != w.generation)) w.flow = nullptr;  // ended in this burst
+    w.verdict = side == Side::client ? from_client(s, w) : from_server(s, w);
+    if (w.flow != nullptr && w.flow->state == FlowState::free) forget(s, *w.flow);
+  }
+}
+
+}  // namespace cutwater::path
