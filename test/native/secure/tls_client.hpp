@@ -40,6 +40,7 @@ class TlsClient {
     SSL_set_connect_state(ssl_.get());
     if (session != nullptr) SSL_set_session(ssl_.get(), session);
   }
+  ~TlsClient() { SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); }  // else sessions count as broken
   TlsClient(const TlsClient&) = delete;
   TlsClient& operator=(const TlsClient&) = delete;
 
@@ -50,7 +51,7 @@ class TlsClient {
   bool step() {
     ERR_clear_error();
     const int result = SSL_do_handshake(ssl_.get());
-    if (result != 1 && SSL_get_error(ssl_.get(), result) != SSL_ERROR_WANT_READ) has_failed_ = true;
+    note_failure(result);
     return result == 1;
   }
   [[nodiscard]] bool has_failed() const { return has_failed_; }
@@ -65,20 +66,30 @@ class TlsClient {
   void write(std::string_view text) { SSL_write(ssl_.get(), text.data(), static_cast<int>(text.size())); }
   std::string read() {
     char text[16'384];
+    ERR_clear_error();
     const int bytes = SSL_read(ssl_.get(), text, sizeof text);
+    note_failure(bytes);
     return bytes <= 0 ? std::string{} : std::string(text, static_cast<std::size_t>(bytes));
   }
   /// The newest session the server gave, for another client. nullptr when there is none.
   [[nodiscard]] SSL_SESSION* session() const { return sessions_.empty() ? nullptr : sessions_.back().get(); }
   [[nodiscard]] std::size_t sessions() const { return sessions_.size(); }
-  /// The last alert this client received or raised, from OpenSSL's error queue.
-  [[nodiscard]] static int last_reason() { return ERR_GET_REASON(ERR_peek_error()); }
+  /// The fatal alert this client received; -1 when there was none.
+  [[nodiscard]] int alert_received() const {
+    return reason_ > SSL_AD_REASON_OFFSET ? reason_ - SSL_AD_REASON_OFFSET : -1;
+  }
 
  private:
+  void note_failure(int result) {
+    if (result > 0 || SSL_get_error(ssl_.get(), result) != SSL_ERROR_SSL) return;
+    has_failed_ = true;
+    if (reason_ == 0) reason_ = ERR_GET_REASON(ERR_peek_error());
+  }
   SslCtxPtr context_;
   SslPtr ssl_;
   std::vector<SessionPtr> sessions_;
   bool has_failed_ = false;
+  int reason_ = 0;
 };
 
 /// What became of a handshake, seen from the worker.
