@@ -1,5 +1,5 @@
 // The appliance under test: the command line as an operator starts it, in the appliance's namespace, asked over its control
-// socket. With CUTWATER_SUBJECT=nginx a terminating nginx stands in, to try the tests themselves.
+// socket. With CUTWATER_SUBJECT=haproxy a terminating HAProxy stands in, to try the tests themselves.
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
@@ -8,6 +8,7 @@ import { ask } from '../../src/control/client.js'
 import type { FlowEntry } from '../../src/native/contract.js'
 import type { CommandResult, RunningProcess } from '../../src/demo/command.js'
 import type { Network } from '../../src/demo/network.js'
+import { startStandIn } from './stand-in.js'
 
 export type PortKind = 'xsk' | 'packet'
 
@@ -27,6 +28,8 @@ export interface ApplianceOptions {
 
 const kMain = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
+export const kHasStandIn = process.env['CUTWATER_SUBJECT'] === 'haproxy'
+
 /** A running `cutwater run`. */
 export class Appliance {
   readonly ready: ReadyLine
@@ -40,6 +43,10 @@ export class Appliance {
   }
 
   static async start(network: Network, options: ApplianceOptions): Promise<Appliance> {
+    if (kHasStandIn) {
+      const standIn = await startStandIn(network, options.services)
+      return new Appliance(standIn, '', { event: 'ready', pid: standIn.pid, interfaces: {} })
+    }
     const file = network.file('cutwater.yaml')
     const control = network.file('control.sock')
     writeFileSync(file, stringify(configOf(options)))
@@ -54,6 +61,7 @@ export class Appliance {
   /** Every counter; those of several services are added up. */
   async counters(): Promise<Map<string, number>> {
     const totals = new Map<string, number>()
+    if (kHasStandIn) return totals
     for await (const line of ask(this.#control, { command: 'stats' })) {
       const { name, value } = line as { name: string; value: number | string }
       totals.set(name, (totals.get(name) ?? 0) + Number(value))
