@@ -9,7 +9,7 @@ namespace cutwater::record {
 namespace {
 
 Opened refused(MutableBytes plaintext, Alert alert) noexcept {
-  wipe(plaintext.data(), plaintext.size());
+  if (!plaintext.empty()) wipe(plaintext.data(), plaintext.size());
   return {.status = Opened::Status::bad_shape, .alert = alert};
 }
 

@@ -60,10 +60,12 @@ StreamState& state_of(OpenStream& stream) noexcept {
 void release_key(ExpandedKey& key) noexcept { EVP_CIPHER_CTX_free(space_of(key).context); }
 void release_stream(OpenStream& stream) noexcept { EVP_CIPHER_CTX_free(state_of(stream).context); }
 
+// Naming the cipher again would make EVP allocate its state again; without it only the key schedule is redone.
 bool set_key(EVP_CIPHER_CTX* context, const Suite& suite, const std::uint8_t* key) noexcept {
   const EVP_CIPHER* const cipher = ciphers().of(suite.cipher);
-  return context != nullptr && cipher != nullptr &&
-         EVP_CipherInit_ex2(context, cipher, key, nullptr, static_cast<int>(Direction::seal), nullptr) == 1;
+  if (context == nullptr || cipher == nullptr) return false;
+  const bool is_same = EVP_CIPHER_CTX_get0_cipher(context) == cipher;
+  return EVP_CipherInit_ex2(context, is_same ? nullptr : cipher, key, nullptr, static_cast<int>(Direction::seal), nullptr) == 1;
 }
 
 void expand(const Suite& suite, const TrafficKeys& keys, ExpandedKey& out) noexcept {

@@ -148,7 +148,7 @@ struct RecordFraming {
   static bool decrypt(const ExpandedKey& key, const Nonce& nonce, Bytes aad, MutableBytes bytes,
                       const std::uint8_t* tag) noexcept {
     if (P::decrypt(key, nonce.data(), aad, bytes.data(), bytes.size(), tag)) return true;
-    wipe(bytes.data(), bytes.size());
+    if (!bytes.empty()) wipe(bytes.data(), bytes.size());
     return false;
   }
 

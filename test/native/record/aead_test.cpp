@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <set>
+#include <thread>
 
 #include "record/framing.hpp"
 #include "support/forged_record.hpp"
@@ -330,6 +331,27 @@ TEST_CASE("a stream given up half-way leaves nothing behind, and serves the next
         CHECK(std::all_of(stream.state.begin(), stream.state.end(), [](std::uint8_t b) { return b == 0; }));
       }
     }
+  });
+}
+
+TEST_CASE("workers seal and open side by side without meeting") {
+  for_all([](const Keyed& k, auto& random) {
+    const ByteVector fragment = support::random_bytes(random, 1438);
+    const ByteVector good = k.seal(1, fragment);
+    std::array<int, 4> right{};
+    std::vector<std::thread> workers;
+    for (int& count : right) {
+      workers.emplace_back([&] {
+        ExpandedKey key;  // each worker has its own
+        k.aead.expand(k.suite, k.keys, key);
+        for (int i = 0; i < 200; ++i) {
+          ByteVector record = support::sealed(k.aead, key, k.keys, 1, ContentType::application_data, fragment);
+          count += record == good && k.aead.open(key, k.keys, 1, record).status == Opened::Status::ok ? 1 : 0;
+        }
+      });
+    }
+    for (auto& worker : workers) worker.join();
+    for (const int count : right) CHECK(count == 200);
   });
 }
 
