@@ -62,6 +62,8 @@ def pull():
 
 def flush(change=lambda data: [data]):
     data = outgoing.read()
+    if not data:
+        return
     for number, part in enumerate(change(data)):
         if number:
             time.sleep(0.1)
