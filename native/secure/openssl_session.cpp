@@ -82,7 +82,9 @@ Progress OpensslSession::step(Bytes record, std::vector<std::uint8_t>& out) {
   output_ = nullptr;
   // What this step wrote when it took the client's Finished went out under the application keys (TLS 1.3).
   if (result == 1) return finish(record::whole_records(Bytes{out}.subspan(before_bytes)).records);
-  if (SSL_get_error(ssl_.get(), result) != SSL_ERROR_WANT_READ) return fail();
+  const int error = SSL_get_error(ssl_.get(), result);
+  if (error == SSL_ERROR_ZERO_RETURN) return fail(HandshakeFailure::client_alert, "the client closed with close_notify");
+  if (error != SSL_ERROR_WANT_READ) return fail();
   if (!input_.empty()) return fail(HandshakeFailure::internal, "the TLS library left input unread");
   if (out.size() != before_bytes) phase_ = Phase::after_hello;
   return Progress::waiting;
@@ -112,9 +114,6 @@ Progress OpensslSession::finish(std::uint64_t records_sent) {
 }
 
 Progress OpensslSession::fail() {
-  if (SSL_get_shutdown(ssl_.get()) == SSL_RECEIVED_SHUTDOWN) {
-    return fail(HandshakeFailure::client_alert, "the client closed with close_notify");
-  }
   failure_ = report_failure(ssl_.get(), phase_, sent_alert_);
   if (lacks_master_secret_binding_) {
     failure_.failure = HandshakeFailure::no_extended_master_secret;
