@@ -80,6 +80,8 @@ def run(action):
         except ssl.SSLWantReadError:
             flush()
             pull()
+        except ssl.SSLZeroReturnError:  # close_notify, after ours was sent
+            raise
         except ssl.SSLError as error:
             result["alert"] = error.reason
             flush()
