@@ -46,6 +46,7 @@ Alert alert_for(PostHandshakeError error) noexcept {
 }
 
 Result<PostHandshake, PostHandshakeError> PostHandshakeReader::take(Version version, Bytes fragment) noexcept {
+  if (fragment.empty()) return Failure{PostHandshakeError::unexpected_type};
   if (version == Version::tls12) return Failure{error_at(0, version, fragment[0])};  // TLS 1.2 has no KeyUpdate
   const std::size_t taken = std::min(fragment.size(), kKeyUpdateBytes - size_);
   for (std::size_t i = 0; i < taken; ++i) {

@@ -22,7 +22,7 @@ std::array<std::uint8_t, kKeyUpdateBytes> emit_key_update(KeyUpdateRequest reque
 /// Why a handshake fragment after the handshake is refused: the sender's fault, always.
 enum class PostHandshakeError : std::uint8_t {
   renegotiation,    // TLS 1.2: a client's new hello; answered with no_renegotiation
-  unexpected_type,  // not a KeyUpdate
+  unexpected_type,  // not a KeyUpdate, or nothing at all
   bad_length,       // a KeyUpdate of another length than one byte
   bad_request,      // neither 0 nor 1
   trailing_bytes,   // something behind a KeyUpdate in its record: it would span the key change
@@ -40,7 +40,7 @@ enum class PostHandshake : std::uint8_t {
 /// Reads the handshake fragments of one direction after the handshake. Six bytes, part of the flow.
 class PostHandshakeReader {
  public:
-  /// Takes the fragment of one handshake record. Requires: not empty. Errors: the flow ends with alert_for().
+  /// Takes the fragment of one handshake record; an empty one is refused. Errors: the flow ends with alert_for().
   Result<PostHandshake, PostHandshakeError> take(Version version, Bytes fragment) noexcept;
   /// While true, a record of any other type is an unexpected_message (RFC 9846 5.1: messages are not interleaved).
   [[nodiscard]] bool has_partial() const noexcept { return size_ != 0; }

@@ -46,11 +46,12 @@ TEST_CASE("whatever else a client says after its handshake is refused, each with
       {Version::tls13, {24, 0, 0, 1, 0, 24, 0, 0, 1, 0}, PostHandshakeError::trailing_bytes, Alert::unexpected_message},
       {Version::tls12, {1, 0, 0, 40, 3, 3}, PostHandshakeError::renegotiation, Alert::no_renegotiation},
       {Version::tls12, {24, 0, 0, 1, 0}, PostHandshakeError::unexpected_type, Alert::unexpected_message},
+      {Version::tls13, {}, PostHandshakeError::unexpected_type, Alert::unexpected_message},
+      {Version::tls12, {}, PostHandshakeError::unexpected_type, Alert::unexpected_message},
       {Version::tls12, {0, 0, 0, 0}, PostHandshakeError::unexpected_type, Alert::unexpected_message},
   };
   for (const Row& row : rows) {
     CAPTURE(row.fragment.size());
-    CAPTURE(row.fragment[0]);
     PostHandshakeReader reader;
     const auto result = reader.take(row.version, row.fragment);
     REQUIRE_FALSE(result);
