@@ -63,7 +63,7 @@ void FlowAudit::see_client_out(const sim::Segment& s, std::uint64_t now) {
     client_timestamps_ = client_receiver_.has_timestamps && s.options.timestamps.has_value();
     if (!s.options.window_scale) client_receiver_.shift = 0;  // both ends or none (RFC 7323 2.2)
   }
-  if (const auto conflict = down_out_.see(s)) {
+  if (const auto conflict = down_out_.see(s); conflict && client_ != nullptr) {
     add("I3", now, "two different bytes sent at position " + number(*conflict) + " of the ciphertext");
   }
   if (s.has(sim::kRst) || !down_out_.has_syn()) return;
@@ -85,9 +85,9 @@ void FlowAudit::see_server_out(const sim::Segment& s, std::uint64_t now) {
   if (s.has(sim::kSyn)) {
     server_timestamps_ = s.options.timestamps.has_value();
     if (!s.options.window_scale) server_receiver_.shift = 0;
-    if (!s.options.other_kinds.empty()) add("tcp", now, "option " + number(s.options.other_kinds[0]) + " reached the server");
+    if (client_ != nullptr && !s.options.other_kinds.empty()) add("tcp", now, "option " + number(s.options.other_kinds[0]) + " reached the server");
   }
-  if (const auto conflict = up_out_.see(s)) add("I6", now, "two different bytes sent to the server at " + number(*conflict));
+  if (const auto conflict = up_out_.see(s); conflict && client_ != nullptr) add("I6", now, "two different bytes sent to the server at " + number(*conflict));
   if (s.has(sim::kRst) || !up_out_.has_syn()) return;
   const bool ts_agreed = server_timestamps_ && server_receiver_.has_timestamps;
   if (!s.has(sim::kSyn) && ts_agreed && !s.options.timestamps) add("tcp", now, "a segment to the server lacks the negotiated timestamp");

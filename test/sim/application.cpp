@@ -1,6 +1,9 @@
 #include "sim/application.hpp"
 
 namespace cutwater::sim {
+namespace {
+constexpr std::uint64_t kPatienceUs = 150'000'000;  // without a byte either way; then a server or a user gives up
+}  // namespace
 
 std::uint64_t Script::bytes_to_write() const noexcept {
   std::uint64_t bytes = 0;
@@ -20,13 +23,29 @@ void Application::run(std::uint64_t now) {
   while (step(now)) {
   }
   stream_->pump(0, now);  // what the steps wrote
+  watch_progress(now);
   const bool never_opened = !stream_->is_open_for_data() && stream_->ending() != Ending::open;
   if (never_opened && stream_->tcp().failure() == TcpFailure::none) stream_->tcp().close(now);
 }
 
+void Application::watch_progress(std::uint64_t now) {
+  auto& tcp = stream_->tcp();
+  const bool is_over = tcp.state() == TcpState::closed || tcp.state() == TcpState::time_wait || tcp.state() == TcpState::listen;
+  const auto progress = received_ + tcp.acknowledged_bytes() + at_ + 1;
+  if (is_over) {
+    patience_ends_at_ = kNoTime;
+  } else if (progress != progress_) {
+    progress_ = progress;
+    patience_ends_at_ = now + kPatienceUs;
+  } else if (now >= patience_ends_at_) {
+    tcp.abort(now);
+    patience_ends_at_ = kNoTime;
+  }
+}
+
 std::uint64_t Application::deadline() const noexcept {
-  const bool reads_slowly = script_.read_every_us != 0 && stream_->ending() == Ending::open && !stopped_reading_;
-  return std::min(wake_at_, reads_slowly ? read_at_ : kNoTime);
+  const bool reads_slowly = script_.read_every_us != 0 && stream_->is_open_for_data() && stream_->ending() == Ending::open && !stopped_reading_;
+  return std::min({wake_at_, patience_ends_at_, reads_slowly ? read_at_ : kNoTime});
 }
 
 void Application::read(std::uint64_t now) {
@@ -49,7 +68,10 @@ void Application::read(std::uint64_t now) {
 }
 
 bool Application::step(std::uint64_t now) {
-  if (at_ == script_.steps.size() || !stream_->is_open_for_data()) return false;
+  if (at_ == script_.steps.size() || !stream_->is_open_for_data()) {
+    wake_at_ = kNoTime;
+    return false;
+  }
   const Step& s = script_.steps[at_];
   if (wake_at_ != kNoTime && now < wake_at_) return false;
   const bool woke = wake_at_ != kNoTime;

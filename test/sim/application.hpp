@@ -37,12 +37,15 @@ class Application {
   [[nodiscard]] std::uint64_t written() const noexcept { return written_; }
   [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
   [[nodiscard]] bool has_closed_write() const noexcept { return closed_write_; }
+  /// Nothing that TCP has delivered waits to be read.
+  [[nodiscard]] bool has_read_all() noexcept { return stopped_reading_ || stream_->tcp().readable().empty(); }
   [[nodiscard]] bool is_scripted_out() const noexcept { return at_ == script_.steps.size(); }
   /// The offset of the first byte that was not what the peer wrote, or none.
   [[nodiscard]] std::optional<std::uint64_t> first_wrong_byte() const noexcept { return wrong_; }
   [[nodiscard]] std::string describe() const;
 
  private:
+  void watch_progress(std::uint64_t now);
   void read(std::uint64_t now);
   bool step(std::uint64_t now);
   bool step_write(const Step& s, std::uint64_t now);
@@ -52,8 +55,8 @@ class Application {
   Content writes_, expects_;
   std::size_t at_ = 0;
   std::uint64_t step_written_ = 0, written_ = 0, received_ = 0;
-  std::uint64_t wake_at_ = kNoTime, read_at_ = 0;
-  bool is_waiting_ = false, closed_write_ = false, stopped_reading_ = false;
+  std::uint64_t wake_at_ = kNoTime, read_at_ = 0, patience_ends_at_ = kNoTime, progress_ = 0;
+  bool closed_write_ = false, stopped_reading_ = false;
   std::optional<std::uint64_t> wrong_;
 };
 

@@ -48,8 +48,13 @@ void Link::send(Frame&& frame) {
 }
 
 bool Link::is_lost() {
-  if (config_.burst_start > 0) in_burst_ = in_burst_ ? !random_.chance(config_.burst_stop) : random_.chance(config_.burst_start);
-  return in_burst_ || random_.chance(config_.loss);
+  const auto now = timeline_.now();
+  if (now < burst_until_) {
+    if (random_.chance(config_.burst_stop)) burst_until_ = 0;
+  } else if (random_.chance(config_.burst_start)) {
+    burst_until_ = now + 400'000;
+  }
+  return now < burst_until_ || random_.chance(config_.loss);
 }
 
 std::uint64_t Link::departure(std::size_t bytes) {

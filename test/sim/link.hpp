@@ -16,7 +16,7 @@ enum class Icmp : std::uint8_t { silent, sends };
 
 struct LinkConfig {
   double loss = 0, duplicate = 0, reorder = 0, corrupt = 0, ce_mark = 0;
-  double burst_start = 0, burst_stop = 0.3;     // Gilbert-Elliott: in a burst everything is lost
+  double burst_start = 0, burst_stop = 0.3;     // Gilbert-Elliott: in a burst everything is lost, for at most 400 ms
   std::uint64_t delay_us = 500, jitter_us = 0, reorder_us = 5'000;
   std::uint64_t bytes_per_s = 0;                // 0: as fast as can be
   std::uint32_t queue_packets = 100;            // beyond which a limited link drops
@@ -60,7 +60,7 @@ class Link {
   Host router_;
   LinkStats stats_;
   std::uint64_t busy_until_ = 0, last_arrival_ = 0;
-  bool in_burst_ = false;
+  std::uint64_t burst_until_ = 0;
 };
 
 }  // namespace cutwater::sim

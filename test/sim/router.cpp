@@ -5,6 +5,7 @@
 namespace cutwater::sim {
 
 void Router::receive(Side side, Frame&& frame, std::uint64_t) {
+  if (decode(frame).kind == Decoding::bad_checksum) return;  // a second flipped bit could make the sum right again
   const bool goes_up = side == Side::client;
   const auto& target = goes_up ? scenario_.server.mac : scenario_.client.mac;
   const auto& source = goes_up ? scenario_.device_server.mac : scenario_.device_client.mac;

@@ -27,7 +27,7 @@ struct Connection {
     if (!has_started) return false;
     const auto ended = [](Application& a) {
       const auto state = a.stream().tcp().state();
-      return state == TcpState::closed || state == TcpState::time_wait;
+      return (state == TcpState::closed || state == TcpState::time_wait) && a.has_read_all();
     };
     return ended(*client) && (server == nullptr || ended(*server));
   }
@@ -259,7 +259,7 @@ void Running::tap(Tap where, Bytes frame) {
   }
   const bool leaves = where == Tap::client_out || where == Tap::server_out;
   if (d.kind != Decoding::tcp) {
-    if (leaves && d.kind != Decoding::too_big) add("tcp", 0, "the device sent a frame that does not parse");
+    if (leaves && device_->opens_tls() && d.kind != Decoding::too_big) add("tcp", 0, "the device sent a frame that does not parse");
     return;
   }
   const bool from_client = where == Tap::client_in || where == Tap::server_out;

@@ -41,6 +41,7 @@ TcpConfig draw_tcp(const Profile& p, bool is_client, Random& r) {
   c.forgets_sacks_on_timeout = r.chance(0.3);
   c.receive_buffer_bytes = decide(p.habits.small_windows, 0.08, r) ? r.pick(kSmall) : static_cast<std::uint32_t>(r.between(16'000, 400'000));
   c.send_buffer_bytes = static_cast<std::uint32_t>(r.between(2'000, 400'000));
+  while (c.window_shift && *c.window_shift > 4 && (c.receive_buffer_bytes >> *c.window_shift) < 64) --*c.window_shift;
   c.initial_window_segments = r.chance(0.2) ? 2 : 10;
   c.delayed_ack_us = r.chance(0.2) ? 0 : r.between(1'000, 200'000);
   c.keepalive_us = r.chance(0.1) ? r.between(300'000, 20'000'000) : 0;
@@ -178,6 +179,9 @@ void draw_scripts(const Profile& p, ConnectionPlan& plan, Random& r) {
   if (p.habits.shrinking_windows != Choice::never && decide(p.habits.shrinking_windows, 0.3, r)) {
     sprinkle_buffer_changes(plan.client, r);
     sprinkle_buffer_changes(plan.server, r);
+    for (auto* tcp : {&plan.client_tcp, &plan.server_tcp}) {
+      if (tcp->window_shift) tcp->window_shift = std::min<std::uint8_t>(*tcp->window_shift, 4);  // 500 bytes must still be a window
+    }
   }
   for (auto* script : {&plan.client, &plan.server}) {
     if (!decide(p.habits.slow_readers, 0.06, r)) continue;

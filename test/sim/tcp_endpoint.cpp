@@ -232,7 +232,8 @@ bool TcpEndpoint::take_acknowledgement(const Segment& s, std::uint64_t position,
   if (static_cast<std::int64_t>(ack - una_) < 0) return true;  // old, but its payload may be new
   const std::uint64_t window = static_cast<std::uint64_t>(s.window) << send_shift_;
   const bool is_update = window != window_;
-  if (wl1_ < position || (wl1_ == position && wl2_ <= ack)) {
+  // A resent segment with a new acknowledgement counts as well: only RFC 9293's letter would keep the old window, and overrun it.
+  if (ack > una_ || wl1_ < position || (wl1_ == position && wl2_ <= ack)) {
     window_ = window;
     window_max_ = std::max(window_max_, window);
     wl1_ = position;
