@@ -61,6 +61,7 @@ struct FlowEntry {
 struct StartReport {
   std::vector<port::PortReport> ports;   // in the order of EngineConfig::interfaces
   std::string aead;                      // backend in use
+  std::vector<std::string> notes;        // what the operator should know: offloads turned off, a server that does not answer
 };
 
 class Engine {

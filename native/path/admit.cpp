@@ -35,8 +35,13 @@ const splice::Route* find_route(State& s, const wire::Segment& seg) noexcept {
   return nullptr;
 }
 
+void trace_syn(State& s, std::uint32_t flow, splice::TraceSide side, const wire::Header& h) noexcept {
+  s.r.trace->record({.at_us = s.r.now.us, .flow = flow, .side = side, .direction = splice::TraceDirection::tx, .flags = h.flags,
+                     .note = splice::TraceNote::passed, .seq = h.seq.value, .ack = h.ack.value, .window = h.window});
+}
+
 // SYN and SYN-ACK keep their numbers; only addresses, MSS and the option list change.
-Verdict pass_syn(State& s, const wire::Segment& seg, const splice::LinkSide& link, const MacAddress& mac, const splice::End& from,
+Verdict pass_syn(State& s, std::uint32_t flow, splice::TraceSide side, const wire::Segment& seg, const splice::LinkSide& link, const MacAddress& mac, const splice::End& from,
                  const splice::End& to, std::uint16_t mss, splice::Outbox& outbox) noexcept {
   wire::Header h{.source_mac = link.mac,
                  .destination_mac = mac,
@@ -60,6 +65,7 @@ Verdict pass_syn(State& s, const wire::Segment& seg, const splice::LinkSide& lin
   out.data = wire::emit(h, packet->data, 0);
   out.bytes = static_cast<std::uint32_t>(packet->data - out.data);
   outbox.push(out);
+  if (s.r.trace != nullptr) trace_syn(s, flow, side, h);
   return kConsume;
 }
 
@@ -69,7 +75,7 @@ Verdict pass_syn_to_server(State& s, Flow& f, const wire::Segment& seg) noexcept
   const auto room = static_cast<std::uint16_t>(std::max<int>(client_mss - f.route->policy.overhead_bytes, kMinMss));
   const std::uint16_t mss = std::min(room, link_mss(s.r.server_link, is_v4));
   s.counters.add(Count::packets_to_servers);
-  return pass_syn(s, seg, s.r.server_link, f.route->server_mac, f.client, f.route->server, mss, s.r.to_server);
+  return pass_syn(s, f.index, splice::TraceSide::server, seg, s.r.server_link, f.route->server_mac, f.client, f.route->server, mss, s.r.to_server);
 }
 
 Verdict pass_syn_to_client(State& s, Flow& f, const wire::Segment& seg) noexcept {
@@ -77,7 +83,7 @@ Verdict pass_syn_to_client(State& s, Flow& f, const wire::Segment& seg) noexcept
   const std::uint16_t mss =
       std::min({offered_mss(seg.options, is_v4), link_mss(s.r.server_link, is_v4), link_mss(s.r.client_link, is_v4)});
   s.counters.add(Count::packets_to_clients);
-  return pass_syn(s, seg, s.r.client_link, f.client_mac, f.route->service, f.client, mss, s.r.to_client);
+  return pass_syn(s, f.index, splice::TraceSide::client, seg, s.r.client_link, f.client_mac, f.route->service, f.client, mss, s.r.to_client);
 }
 
 void learn_client(State& s, Flow& f, const wire::Segment& seg) noexcept {
@@ -89,7 +95,7 @@ void learn_client(State& s, Flow& f, const wire::Segment& seg) noexcept {
   f.client_tcp.ts_value = seg.options.ts_value;
   f.option_flags = static_cast<std::uint8_t>((seg.options.has_timestamps ? Flow::kTimestamps : 0) |
                                              (seg.options.has_sack_permitted ? Flow::kSack : 0));
-  f.up.cipher_next = f.up.plain_next = f.up.plain_una = f.up.ack_shown = seg.seq + 1U;
+  f.up.cipher_next = f.up.plain_next = f.up.first_plain = f.up.plain_una = f.up.ack_shown = seg.seq + 1U;
   f.up.server_edge = f.up.edge_shown = f.up.cipher_next;
 }
 
@@ -108,7 +114,7 @@ void learn_server(State& s, Flow& f, const wire::Segment& seg) noexcept {
   else f.server_tcp.window_shift = static_cast<std::uint8_t>(seg.options.window_scale);
   f.server_tcp.ttl = static_cast<std::uint8_t>(seg.ttl > 1 ? seg.ttl - 1 : 1);
   f.server_tcp.ts_value = seg.options.ts_value;
-  f.down.cipher_next = f.down.plain_next = f.down.cipher_una = f.down.ack_shown = seg.seq + 1U;
+  f.down.cipher_next = f.down.plain_next = f.down.first_plain = f.down.cipher_una = f.down.ack_shown = seg.seq + 1U;
   f.down.client_edge = f.down.edge_shown = f.down.plain_next;
   f.up.server_edge = f.up.edge_shown = seg.ack + seg.window;
 }
@@ -130,6 +136,9 @@ Verdict admit_new(State& s, Work& w, const splice::Route& route) noexcept {
   f->last_active = s.r.now;
   splice::arm(s.r, *f);
   s.counters.add(Count::flows_opened);
+  w.flow = f;
+  w.generation = f->generation;
+  if (s.r.trace != nullptr) trace_in(s, Side::client, w);
   return pass_syn_to_server(s, *f, w.segment);
 }
 

@@ -1,6 +1,7 @@
 // What the control side asks of a path between two bursts: routes, views, ends. The worker calls it from its mailbox.
 #include <algorithm>
 
+#include "path/owner.hpp"
 #include "path/path.hpp"
 #include "path/state.hpp"
 #include "splice/close.hpp"
@@ -32,6 +33,8 @@ FlowView view_of(const splice::Flow& f) noexcept {
   FlowView view{.client = f.client.address, .server = f.route->server.address, .client_port = f.client.port,
                 .server_port = f.route->server.port, .service = f.route->service_id, .state = f.state, .suite = f.suite,
                 .last_active = f.last_active};
+  view.up_bytes = f.up.plain_next.value - f.up.first_plain.value;
+  view.down_bytes = f.down.plain_next.value - f.down.first_plain.value;
   if (f.custody != nullptr) view.up = FlowView::Way::custody;
   if (f.up.end == splice::UpEnd::finished) view.up = FlowView::Way::closed;
   if (f.down.fin != splice::FinState::none) view.down = FlowView::Way::closed;
@@ -72,6 +75,17 @@ void Path::reset_flows(std::uint32_t service, Reset reason, Tick now) noexcept {
     splice::reset_both(s.r, f, reason);
     forget(s, f);
   }
+}
+
+Side Path::side_of(Bytes packet) const noexcept {
+  Tuple t;
+  if (!peek(packet, t)) return Side::server;
+  for (const RouteSet& set : impl_->state.route_sets) {
+    for (const splice::Route& route : set.routes) {
+      if (route.service.port == t.destination_port && route.service.address == t.destination) return Side::client;
+    }
+  }
+  return Side::server;
 }
 
 const Counters& Path::counters() const noexcept { return impl_->state.counters; }

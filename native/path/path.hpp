@@ -49,6 +49,7 @@ struct FlowView {
   splice::FlowState state = splice::FlowState::free;
   enum class Way : std::uint8_t { cut_through, custody, closed } up = Way::cut_through, down = Way::cut_through;
   const record::Suite* suite = nullptr;
+  std::uint64_t up_bytes = 0, down_bytes = 0;  // plaintext; modulo 2^32, since numbers of TCP are all that is kept
   Tick last_active;
 };
 
@@ -68,6 +69,8 @@ class Path {
 
   /// Takes a burst that arrived on one side (ownership of all chunks) and runs it to completion.
   void run(Side side, std::span<port::Packet> burst, Tick now) noexcept;
+  /// For a device that plays both sides: a packet to a service is a client's, anything else steered here a server's.
+  [[nodiscard]] Side side_of(Bytes packet) const noexcept;
   /// Takes what the secure processors finished.
   void drain_secure(Tick now) noexcept;
   /// Runs due timers, at most a bounded number; call again when next_deadline() is still past.

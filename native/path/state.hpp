@@ -83,6 +83,9 @@ void lookup(State& s, Side side, std::span<Work> work) noexcept;       // lookup
 void translate(State& s, Side side, std::span<Work> work) noexcept;    // translate.cpp
 void finish(State& s, std::span<Work> work) noexcept;                  // finish.cpp
 
+/// Shows a received packet of a flow to the trace. Requires: tracing.
+void trace_in(State& s, Side side, const Work& w) noexcept;            // translate.cpp
+
 // Side doors.
 /// A SYN of a client, for a new flow or one that may make room for it.
 Verdict admit(State& s, Work& w) noexcept;                             // admit.cpp

@@ -13,21 +13,6 @@ namespace {
 using splice::Flow;
 using splice::FlowState;
 
-void trace_in(State& s, Side side, const Work& w) noexcept {
-  const Flow& f = *w.flow;
-  const std::uint8_t shift = side == Side::client ? f.client_tcp.window_shift : f.server_tcp.window_shift;
-  s.r.trace->record({.at_us = s.r.now.us,
-                     .flow = f.index,
-                     .side = side == Side::client ? splice::TraceSide::client : splice::TraceSide::server,
-                     .direction = splice::TraceDirection::rx,
-                     .flags = w.segment.flags,
-                     .note = splice::TraceNote::none,
-                     .seq = w.segment.seq.value,
-                     .ack = w.segment.ack.value,
-                     .window = static_cast<std::uint32_t>(w.segment.window) << (w.segment.has(wire::kSyn) ? 0 : shift),
-                     .payload_bytes = w.segment.payload_bytes});
-}
-
 // Newest values only, and only from segments that can belong to the connection: a blind sender must not poison them.
 void note_timestamps(splice::SideState& side, const wire::Segment& seg) noexcept {
   if (!seg.options.has_timestamps) return;
@@ -130,6 +115,21 @@ Verdict from_server(State& s, Work& w) noexcept {
 }
 
 }  // namespace
+
+void trace_in(State& s, Side side, const Work& w) noexcept {
+  const Flow& f = *w.flow;
+  const std::uint8_t shift = side == Side::client ? f.client_tcp.window_shift : f.server_tcp.window_shift;
+  s.r.trace->record({.at_us = s.r.now.us,
+                     .flow = f.index,
+                     .side = side == Side::client ? splice::TraceSide::client : splice::TraceSide::server,
+                     .direction = splice::TraceDirection::rx,
+                     .flags = w.segment.flags,
+                     .note = splice::TraceNote::none,
+                     .seq = w.segment.seq.value,
+                     .ack = w.segment.ack.value,
+                     .window = static_cast<std::uint32_t>(w.segment.window) << (w.segment.has(wire::kSyn) ? 0 : shift),
+                     .payload_bytes = w.segment.payload_bytes});
+}
 
 void translate(State& s, Side side, std::span<Work> work) noexcept {
   for (Work& w : work) {

@@ -49,6 +49,7 @@ struct SideState {
 struct Up {
   SeqNum cipher_next;    // next byte expected from the client
   SeqNum plain_next;     // next plaintext byte, as numbered towards the server
+  SeqNum first_plain;    // where the stream began
   SeqNum plain_una;      // the server has acknowledged everything before
   SeqNum server_edge;    // end of the server's window, in plaintext
   SeqNum ack_shown, edge_shown;  // what the client was last told, in ciphertext
@@ -64,6 +65,7 @@ struct Up {
 /// Server to client: plaintext comes, ciphertext goes.
 struct Down {
   SeqNum plain_next;     // next byte expected from the server; everything before is sealed
+  SeqNum first_plain;    // where the stream began
   SeqNum cipher_next;    // next ciphertext byte towards the client
   SeqNum cipher_una;     // the client has acknowledged everything before
   SeqNum client_edge;    // end of the client's window, in ciphertext

@@ -23,6 +23,7 @@ enum class TraceNote : std::uint8_t {
   translated,        // a pure acknowledgement, translated
   held,
   reset,
+  passed,            // SYN or SYN-ACK: numbers kept, MSS and options rewritten
 };
 
 struct TraceRecord {

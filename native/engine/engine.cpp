@@ -1,0 +1,356 @@
+#include "engine/engine.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <future>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "engine/clock.hpp"
+#include "engine/names.hpp"
+#include "engine/open_ports.hpp"
+#include "engine/worker.hpp"
+#include "port/next_hop.hpp"
+#include "record/suite.hpp"
+
+namespace cutwater::engine {
+namespace {
+
+constexpr std::chrono::milliseconds kNeighbourPatience{1500};  // one ARP retry
+constexpr int kRefreshMs = 2000;
+constexpr std::uint8_t kOverheadTls12 = 29, kOverheadTls13 = 22;  // suite.hpp: the largest of each version
+
+Failure<Error> error(ErrorCode code, std::string message) { return {Error{code, std::move(message)}}; }
+
+void fill_random(void* out, std::size_t bytes) { (void)!getrandom(out, bytes, 0); }
+
+}  // namespace
+
+struct Engine::Impl {
+  EngineConfig config;
+  OpenPorts ports;
+  std::unique_ptr<secure::Pool> secure;
+  std::vector<std::unique_ptr<Handover>> handovers;
+  std::vector<std::unique_ptr<Worker>> workers;
+  std::unique_ptr<port::NextHops> hops;
+  std::thread housekeeper;
+  std::mutex control;                 // mailboxes have one sender at a time: the control thread or the housekeeper
+  std::atomic<bool> is_stopping{false};
+  int stop_fd = -1;
+  Tick started_at;
+  std::map<std::string, std::uint32_t> service_ids;  // names keep their number over reloads: counters and TLS contexts
+  std::vector<ServiceConfig> services;
+  std::vector<Counter> last_counters;
+  bool is_closed = false;
+
+  Result<StartReport, Error> start(const EngineConfig& wanted);
+  Result<bool, Error> check(const std::vector<ServiceConfig>& wanted) const;
+  Result<bool, Error> use(const std::vector<ServiceConfig>& wanted, std::vector<std::string>& notes);
+  void start_workers();
+  void keep_house();
+  void follow_hops();
+  std::shared_ptr<const path::Services> to_path_services(std::vector<std::string>& notes);
+  std::uint32_t id_of(const std::string& name) {
+    return service_ids.emplace(name, static_cast<std::uint32_t>(service_ids.size())).first->second;
+  }
+  std::string name_of(std::uint32_t id) const {
+    for (const auto& [name, number] : service_ids) {
+      if (number == id) return name;
+    }
+    return "";
+  }
+  void close();
+  ~Impl() { close(); }
+};
+
+Result<bool, Error> Engine::Impl::check(const std::vector<ServiceConfig>& wanted) const {
+  for (const ServiceConfig& service : wanted) {
+    const std::string where = "services." + service.name;
+    if (service.mode != Mode::direct) return error(ErrorCode::config_invalid, where + ".mode: this version runs direct mode only");
+    if (service.release != Release::whole_record) {
+      return error(ErrorCode::config_invalid, where + ".release: this version releases whole records only");
+    }
+    if (service.servers.size() != 1) return error(ErrorCode::config_invalid, where + ".servers: direct mode has exactly one server");
+    if (service.servers[0].endpoint.address != service.listen.address) {
+      return error(ErrorCode::config_invalid, where + ".servers: in direct mode the server's address is the one clients connect to");
+    }
+    if (service.client_interface != wanted[0].client_interface || service.server_interface != wanted[0].server_interface) {
+      return error(ErrorCode::config_invalid, where + ": this version runs all services between the same two interfaces");
+    }
+    if (const std::string wrong = secure::check(service.tls); !wrong.empty()) {
+      return error(ErrorCode::certificate_invalid, where + ".tls: " + wrong);
+    }
+  }
+  return true;
+}
+
+Result<StartReport, Error> Engine::Impl::start(const EngineConfig& wanted) {
+  config = wanted;
+  started_at = clock_now();
+  if (config.services.empty()) return error(ErrorCode::config_invalid, "services: at least one is needed");
+  if (const auto checked = check(config.services); !checked) return Failure{checked.error()};
+  if (!config.aead.empty() && record::find_aead(config.aead) == nullptr) {
+    return error(ErrorCode::config_invalid, "aead: \"" + config.aead + "\" is not built in, or this machine cannot run it");
+  }
+  auto opened = open_ports(config);
+  if (!opened) return error(ErrorCode::port_unavailable, opened.error());
+  ports = std::move(*opened);
+  auto neighbours = port::NextHops::open();
+  if (!neighbours) return error(ErrorCode::port_unavailable, neighbours.error());
+  hops = std::move(*neighbours);
+
+  secure = std::make_unique<secure::Pool>(secure::PoolConfig{.threads = std::max(config.secure_threads, 1U),
+                                                             .links = config.workers,
+                                                             .first_cpu = -1,
+                                                             .clock = clock_now,
+                                                             .wake = [this](std::uint32_t link) { if (link < workers.size()) workers[link]->wake(); },
+                                                             .key_log_path = config.key_log_path});
+  if (!secure->key_log_error().empty()) return error(ErrorCode::config_invalid, "keyLog: " + secure->key_log_error());
+  StartReport report{.ports = {}, .aead = {}, .notes = ports.notes};
+  start_workers();
+  if (const auto used = use(config.services, report.notes); !used) return Failure{used.error()};
+  for (auto& worker : workers) worker->start();
+  stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  housekeeper = std::thread([this] { keep_house(); });
+  report.ports = ports.reports;
+  report.aead = std::string((config.aead.empty() ? record::default_aead() : *record::find_aead(config.aead)).name);
+  return report;
+}
+
+// Made, not started: the path is configured by the control side before its thread runs.
+void Engine::Impl::start_workers() {
+  const std::uint32_t n = config.workers;
+  handovers.resize(std::size_t{n} * n);
+  for (std::uint32_t from = 0; from < n; ++from) {
+    for (std::uint32_t to = 0; to < n; ++to) {
+      if (from != to) handovers[std::size_t{from} * n + to] = std::make_unique<Handover>();
+    }
+  }
+  for (std::uint32_t i = 0; i < n; ++i) {
+    path::PathConfig path_config{.max_flows = config.max_flows};
+    fill_random(path_config.hash_seed, sizeof path_config.hash_seed);
+    path_config.aead = config.aead.empty() ? nullptr : record::find_aead(config.aead);
+    WorkerParts parts = std::move(ports.workers[i]);
+    parts.secure = secure.get();
+    parts.link = &secure->link(i);
+    parts.path = std::make_unique<path::Path>(path_config, *parts.pool, *parts.link);
+    for (std::uint32_t other = 0; other < n; ++other) {
+      parts.inbound.push_back(handovers[std::size_t{other} * n + i].get());
+      parts.outbound.push_back(handovers[std::size_t{i} * n + other].get());
+    }
+    workers.push_back(std::make_unique<Worker>(
+        WorkerConfig{.index = i, .workers = n, .cpu = config.first_cpu < 0 ? -1 : config.first_cpu + static_cast<int>(i), .busy_poll_us = config.busy_poll_us},
+        std::move(parts)));
+  }
+}
+
+std::shared_ptr<const path::Services> Engine::Impl::to_path_services(std::vector<std::string>& notes) {
+  auto out = std::make_shared<path::Services>();
+  const port::PortReport& client = ports.client_report;
+  const port::PortReport& server = ports.server_report;
+  out->client = {client.mac, static_cast<std::uint16_t>(std::min(client.mtu, 65'535U)), ports.client_vlan};
+  out->server = {server.mac, static_cast<std::uint16_t>(std::min(server.mtu, 65'535U)), ports.server_vlan};
+  for (const ServiceConfig& service : services) {
+    path::Service entry;
+    entry.name = service.name;
+    entry.id = id_of(service.name);
+    entry.address = service.listen.address;
+    entry.port = service.listen.port;
+    entry.overhead_bytes = service.tls.allow_tls12 ? kOverheadTls12 : kOverheadTls13;
+    entry.truncation_forward = service.truncation == Truncation::forward;
+    entry.release_streaming = service.release == Release::streaming;
+    entry.idle_timeout_ms = service.idle_timeout_ms;
+    entry.handshake_timeout_ms = service.handshake_timeout_ms;
+    entry.rekey_after_records = service.rekey_after_records;
+    for (const ServerConfig& configured : service.servers) {
+      path::Server target{configured.endpoint.address, configured.endpoint.port, {}};
+      const auto hop = hops->find(configured.endpoint.address, server.ifindex, kNeighbourPatience);
+      if (hop) target.hop = {hop->mac, true};
+      else notes.push_back("services." + service.name + ": server " + to_text(target.address, target.port) + ": " + hop.error());
+      entry.servers.push_back(target);
+    }
+    out->list.push_back(std::move(entry));
+  }
+  return out;
+}
+
+// TLS contexts first, then routes, then the packets: nothing is admitted before it can be served.
+Result<bool, Error> Engine::Impl::use(const std::vector<ServiceConfig>& wanted, std::vector<std::string>& notes) {
+  for (const ServiceConfig& service : wanted) {
+    if (const std::string wrong = secure->configure(id_of(service.name), service.tls); !wrong.empty()) {
+      return error(ErrorCode::certificate_invalid, "services." + service.name + ".tls: " + wrong);
+    }
+  }
+  services = wanted;
+  const auto for_path = to_path_services(notes);
+  for (auto& worker : workers) {
+    if (!worker->post([for_path](path::Path& path, Tick) { path.configure(for_path); })) {
+      return error(ErrorCode::config_invalid, "a worker does not take commands: it is overloaded or stopped");
+    }
+  }
+  std::vector<port::Steer> client_side, server_side;
+  for (const ServiceConfig& service : services) {
+    client_side.push_back({port::Steer::Match::destination, service.listen.address, service.listen.port});
+    for (const ServerConfig& server : service.servers) {
+      server_side.push_back({port::Steer::Match::source, server.endpoint.address, server.endpoint.port});
+    }
+  }
+  if (const auto steered = ports.steer(client_side, server_side); !steered) {
+    return error(ErrorCode::port_unavailable, steered.error());
+  }
+  return true;
+}
+
+void Engine::Impl::keep_house() {
+  pthread_setname_np(pthread_self(), "cw-house");
+  while (!is_stopping.load(std::memory_order_acquire)) {
+    pollfd fds[2] = {{stop_fd, POLLIN, 0}, {hops->fd(), POLLIN, 0}};
+    ::poll(fds, 2, kRefreshMs);
+    if (is_stopping.load(std::memory_order_acquire)) return;
+    const std::lock_guard lock(control);
+    if (hops->refresh()) follow_hops();
+  }
+}
+
+void Engine::Impl::follow_hops() {
+  std::set<std::array<std::uint8_t, 16>> seen;
+  for (const ServiceConfig& service : services) {
+    for (const ServerConfig& server : service.servers) {
+      if (!seen.insert(server.endpoint.address.bytes).second) continue;
+      const port::NextHop* hop = hops->at(server.endpoint.address, ports.server_report.ifindex);
+      if (hop == nullptr) continue;
+      for (auto& worker : workers) {
+        (void)worker->post([address = server.endpoint.address, mac = hop->mac](path::Path& path, Tick) { path.refresh_hop(address, mac); });
+      }
+    }
+  }
+}
+
+// The reverse of start().
+void Engine::Impl::close() {
+  if (is_closed) return;
+  is_closed = true;
+  is_stopping.store(true, std::memory_order_release);
+  if (housekeeper.joinable()) {
+    const std::uint64_t one = 1;
+    (void)!::write(stop_fd, &one, sizeof one);
+    housekeeper.join();
+  }
+  for (auto& worker : workers) worker->stop();
+  secure.reset();  // its threads may still wake workers: they go first
+  workers.clear();
+  ports = OpenPorts{};
+  hops.reset();
+  if (stop_fd >= 0) ::close(stop_fd);
+}
+
+Engine::Engine() : impl_(std::make_unique<Impl>()) {}
+Engine::~Engine() = default;
+
+Result<StartReport, Error> Engine::start(const EngineConfig& config) {
+  if (impl_->is_closed || !impl_->workers.empty()) return error(ErrorCode::closed, "the engine was started before");
+  auto report = impl_->start(config);
+  if (!report) impl_ = std::make_unique<Impl>();
+  return report;
+}
+
+Result<bool, Error> Engine::apply(const std::vector<ServiceConfig>& services) {
+  const std::lock_guard lock(impl_->control);
+  if (impl_->is_closed || impl_->workers.empty()) return error(ErrorCode::closed, "the engine is not running");
+  if (services.empty()) return error(ErrorCode::config_invalid, "services: at least one is needed");
+  if (auto checked = impl_->check(services); !checked) return checked;
+  if (services[0].client_interface != impl_->config.services[0].client_interface ||
+      services[0].server_interface != impl_->config.services[0].server_interface) {
+    return error(ErrorCode::config_invalid, "services: interfaces cannot change while the engine runs");
+  }
+  std::vector<std::string> notes;
+  return impl_->use(services, notes);
+}
+
+std::vector<Counter> Engine::counters() const {
+  if (impl_->is_closed) return impl_->last_counters;
+  std::vector<Counter> out;
+  for (const auto& worker : impl_->workers) add_counters(worker->counters(), out);
+  std::uint64_t flows = 0, chunks = 0, turns = 0, busy_us = 0, handover_full = 0, rx_lost = 0, tx_lost = 0;
+  for (const auto& worker : impl_->workers) {
+    const WorkerGauges& g = worker->gauges();
+    flows += g.live_flows.load(std::memory_order_relaxed);
+    chunks += g.free_chunks.load(std::memory_order_relaxed);
+    turns += g.turns.load(std::memory_order_relaxed);
+    busy_us += g.busy_us.load(std::memory_order_relaxed);
+    handover_full += g.handover_full.load(std::memory_order_relaxed);
+    for (const port::PortCounters& p : {worker->client_port_counters(), worker->server_port_counters()}) {
+      rx_lost += p.rx_oversize + p.rx_pool_dry + p.rx_kernel_drops;
+      tx_lost += p.tx_not_admitted + p.tx_invalid;
+    }
+  }
+  out.push_back({"flows_live", "", flows});
+  out.push_back({"chunks_free", "", chunks});
+  out.push_back({"worker_turns", "", turns});
+  out.push_back({"worker_busy_us", "", busy_us});
+  out.push_back({"drop_handover_full", "", handover_full});
+  out.push_back({"port_rx_lost", "", rx_lost});
+  out.push_back({"port_tx_lost", "", tx_lost});
+  if (impl_->secure) out.push_back({"handshakes_alive", "", impl_->secure->stats().alive});
+  return out;
+}
+
+std::vector<Event> Engine::take_events() {
+  std::vector<Event> out;
+  for (auto& worker : impl_->workers) {
+    for (EventNote note; worker->take_event(note);) out.push_back(to_event(note, impl_->started_at.us, impl_->name_of(note.event.service)));
+  }
+  return out;
+}
+
+void Engine::trace(std::uint32_t capacity) {
+  const std::lock_guard lock(impl_->control);
+  for (auto& worker : impl_->workers) worker->trace(capacity > 0);
+}
+
+std::vector<TraceEntry> Engine::take_trace() {
+  std::vector<TraceEntry> out;
+  for (auto& worker : impl_->workers) {
+    for (splice::TraceRecord record; worker->take_trace(record);) out.push_back(to_entry(record, impl_->started_at.us));
+  }
+  return out;
+}
+
+std::vector<FlowEntry> Engine::flows(std::uint32_t limit) {
+  constexpr std::chrono::seconds kPatience{2};
+  std::vector<FlowEntry> out;
+  for (auto& worker : impl_->workers) {
+    auto answer = std::make_shared<std::promise<std::vector<path::FlowView>>>();
+    auto views = answer->get_future();
+    {
+      const std::lock_guard lock(impl_->control);
+      const bool is_posted = worker->post([answer, limit](path::Path& path, Tick) {
+        std::vector<path::FlowView> taken;
+        path.each_flow([&](const path::FlowView& view) {
+          taken.push_back(view);
+          return taken.size() < limit;
+        });
+        answer->set_value(std::move(taken));
+      });
+      if (!is_posted) continue;
+    }
+    if (views.wait_for(kPatience) != std::future_status::ready) continue;
+    const Tick now = clock_now();
+    for (const path::FlowView& view : views.get()) {
+      if (out.size() < limit) out.push_back(to_entry(view, now, impl_->name_of(view.service)));
+    }
+  }
+  return out;
+}
+
+void Engine::close() {
+  if (!impl_->is_closed) impl_->last_counters = counters();
+  impl_->close();
+}
+
+}  // namespace cutwater::engine

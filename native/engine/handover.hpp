@@ -1,0 +1,58 @@
+// Packets between workers: what a device delivered to one worker but belongs to a flow of another. Copied, since each worker
+// has a chunk pool of its own. One ring per pair of workers and side; full means dropped and counted, as a device would.
+// Which worker owns a packet follows from the client's address and port alone, so both directions meet (A3, A8).
+// Thread: push by the receiving worker, pop by the owner.
+#pragma once
+
+#include <memory>
+
+#include "base/spsc_ring.hpp"
+#include "path/path.hpp"
+
+namespace cutwater::engine {
+
+class Handover {
+ public:
+  bool push(path::Side side, const port::Packet& packet) noexcept {
+    Slot& slot = slots_[head_ % kSlots];
+    if (full()) return false;
+    slot.bytes = packet.bytes;
+    slot.side = side;
+    std::memcpy(slot.data, packet.data, packet.bytes);
+    ++head_;
+    return ready_.push(Token{});
+  }
+  /// Calls take(side, bytes) for each packet that waits, at most `limit`.
+  template <class Take>
+  std::size_t pop(std::size_t limit, Take&& take) noexcept {
+    std::size_t n = 0;
+    for (Token token; n < limit && ready_.pop(token); ++n) {
+      const Slot& slot = slots_[tail_ % kSlots];
+      take(slot.side, Bytes{slot.data, slot.bytes});
+      ++tail_;
+      (void)free_.push(Token{});
+    }
+    return n;
+  }
+
+ private:
+  static constexpr std::size_t kSlots = 1024;
+  struct Token {};
+  struct Slot {
+    std::uint32_t bytes;
+    path::Side side;
+    std::uint8_t data[port::kMaxPacketBytes];
+  };
+  bool full() noexcept {
+    for (Token token; free_.pop(token);) --outstanding_;
+    if (outstanding_ == kSlots) return true;
+    ++outstanding_;
+    return false;
+  }
+  std::unique_ptr<Slot[]> slots_ = std::make_unique_for_overwrite<Slot[]>(kSlots);
+  SpscRing<Token, kSlots> ready_, free_;
+  std::size_t head_ = 0, outstanding_ = 0;  // the pusher's
+  alignas(64) std::size_t tail_ = 0;        // the popper's
+};
+
+}  // namespace cutwater::engine

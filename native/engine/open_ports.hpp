@@ -1,0 +1,30 @@
+// Opens the devices of a configuration for all workers: one chunk pool and its ports for each, and what steers packets to them.
+// Thread: control thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/config.hpp"
+#include "engine/worker.hpp"
+#include "port/port.hpp"
+
+namespace cutwater::engine {
+
+struct OpenPorts {
+  std::vector<WorkerParts> workers;          // pool and ports filled in
+  std::vector<port::PortReport> reports;     // in the order of EngineConfig::interfaces; those in use
+  port::PortReport client_report, server_report;
+  std::uint16_t client_vlan = 0, server_vlan = 0;
+  std::vector<std::string> notes;
+  std::vector<std::shared_ptr<port::Steering>> steering;  // client side, server side; one when the device is the same
+
+  /// Replaces what the devices deliver to us.
+  Result<bool, std::string> steer(const std::vector<port::Steer>& client_side, const std::vector<port::Steer>& server_side);
+};
+
+/// Errors: words for the operator, with the device's name. Leaves: every device as it was.
+Result<OpenPorts, std::string> open_ports(const EngineConfig& config);
+
+}  // namespace cutwater::engine

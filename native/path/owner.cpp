@@ -1,0 +1,45 @@
+#include "path/owner.hpp"
+
+#include "wire/tcp.hpp"
+
+namespace cutwater::path {
+
+bool peek(Bytes packet, Tuple& out) noexcept {
+  if (packet.size() < wire::kEthernetBytes + wire::kVlanBytes + wire::kIpv4Bytes) return false;
+  const std::uint8_t* p = packet.data() + 12;
+  if (load_be16(p) == 0x8100) p += wire::kVlanBytes;
+  const std::uint16_t type = load_be16(p);
+  const std::uint8_t* ip = p + 2;
+  const auto left = static_cast<std::size_t>(packet.data() + packet.size() - ip);
+  std::size_t header_bytes = 0;
+  if (type == 0x0800 && left >= wire::kIpv4Bytes) {
+    header_bytes = static_cast<std::size_t>(ip[0] & 0x0f) * 4;
+    out.source = IpAddress::from_v4(ip + 12);
+    out.destination = IpAddress::from_v4(ip + 16);
+  } else if (type == 0x86dd && left >= wire::kIpv6Bytes) {
+    header_bytes = wire::kIpv6Bytes;
+    out.source = IpAddress::from_v6(ip + 8);
+    out.destination = IpAddress::from_v6(ip + 24);
+  } else {
+    return false;
+  }
+  if (left < header_bytes + 4) return false;
+  out.source_port = load_be16(ip + header_bytes);
+  out.destination_port = load_be16(ip + header_bytes + 2);
+  return true;
+}
+
+std::uint32_t owner_of(Side side, Bytes packet, std::uint32_t workers) noexcept {
+  Tuple t;
+  if (!peek(packet, t)) return 0;
+  const IpAddress& client = side == Side::client ? t.source : t.destination;
+  const std::uint16_t port = side == Side::client ? t.source_port : t.destination_port;
+  std::uint64_t high, low;
+  std::memcpy(&high, client.bytes.data(), 8);
+  std::memcpy(&low, client.bytes.data() + 8, 8);
+  std::uint64_t h = (high ^ low ^ port) * 0x9e37'79b9'7f4a'7c15ULL;  // Fibonacci hashing: spread, not secrecy
+  h ^= h >> 32;
+  return static_cast<std::uint32_t>(h % workers);
+}
+
+}  // namespace cutwater::path
