@@ -122,7 +122,7 @@ function complain(node: unknown, into: string[]): void {
   const element = node as Node
   if ('Original' in element && element['success'] !== 'true') {
     const where = `${shorten(String(element['filename']))}:${String(element['line'])}`
-    into.push(`${where}: ${String(element['Original'])}\n  is ${String(element['Expanded'] ?? 'thrown')}`)
+    into.push(`${where}: ${String(element['Original'])}\n  is ${JSON.stringify(element['Expanded'] ?? 'thrown')}`)
   }
   for (const child of (element['Exception'] as unknown[] | undefined) ?? []) into.push(JSON.stringify(child))
   for (const child of Object.values(element)) complain(child, into)
