@@ -1,0 +1,149 @@
+// The add-on itself, without a port: what it refuses, that it survives misuse, and that it ends with its environment.
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+
+import { describe, expect, it } from 'vitest'
+
+import { buildInfo, callNative, createEngine } from '../../../src/native/binding.js'
+import type { NativeConfig, NativeService } from '../../../src/native/contract.js'
+
+const addon = fileURLToPath(new URL('../../../build/native/RelWithDebInfo/cutwater.node', import.meta.url))
+
+const service: NativeService = {
+  name: 'shop',
+  mode: 'direct',
+  clientInterface: 0,
+  serverInterface: 0,
+  listen: { address: '203.0.113.10', port: 443 },
+  servers: [{ name: 'one', address: '203.0.113.10', port: 80, weight: 1 }],
+  tls: {
+    allowTls12: true,
+    allowTls13: true,
+    certificates: [],
+    protocols: [],
+    suites: [],
+    clientAuth: 'none',
+    clientCa: new Uint8Array(),
+    requireKnownName: false,
+    sessionLifetimeS: 7_200,
+    tickets: 2,
+  },
+  truncation: 'reset',
+  release: 'whole-record',
+  idleTimeoutMs: 1_000,
+  handshakeTimeoutMs: 1_000,
+  rekeyAfterRecords: 0,
+}
+const config: NativeConfig = {
+  interfaces: [{ name: 'wan', device: 'nosuchdev0', port: 'packet', attach: 'auto', copy: 'auto', vlan: 0 }],
+  services: [service],
+  workers: 1,
+  firstCpu: -1,
+  secureThreads: 1,
+  maxFlows: 1_024,
+  chunks: 1_024,
+  busyPollUs: 50,
+  aead: '',
+  keyLogPath: '',
+}
+
+/** `config` with one value replaced, deep down. */
+function changed(path: readonly (string | number)[], value: unknown): NativeConfig {
+  const copy = structuredClone(config) as unknown as Record<string | number, unknown>
+  let inner = copy
+  for (const step of path.slice(0, -1)) inner = inner[step] as Record<string | number, unknown>
+  inner[path.at(-1) ?? ''] = value
+  return copy as unknown as NativeConfig
+}
+
+function codeOf(call: () => unknown): { code: string; message: string } {
+  try {
+    callNative(call)
+  } catch (error) {
+    return error as { code: string; message: string }
+  }
+  throw new Error('nothing was thrown')
+}
+
+describe('the add-on', () => {
+  it.each<[readonly (string | number)[], unknown, string]>([
+    [['interfaces'], 1, 'interfaces: expected an array'],
+    [['interfaces', 0], null, 'interfaces[0]: expected an object'],
+    [['interfaces', 0, 'port'], 'dpdk', 'interfaces[0].port: unknown word "dpdk"'],
+    [['interfaces', 0, 'vlan'], 65_536, 'interfaces[0].vlan: expected a whole number, 0 to 65535'],
+    [['services', 0, 'listen', 'port'], '443', 'services[0].listen.port: expected a whole number, 0 to 65535'],
+    [['services', 0, 'listen', 'port'], 1.5, 'services[0].listen.port: expected a whole number'],
+    [['services', 0, 'listen', 'port'], NaN, 'services[0].listen.port: expected a whole number'],
+    [['services', 0, 'listen', 'address'], 'shop', 'services[0].listen.address: expected an IP address'],
+    [['services', 0, 'listen', 'address'], undefined, 'services[0].listen.address: expected a string'],
+    [['services', 0, 'tls', 'clientCa'], 'pem', 'services[0].tls.clientCa: expected a Uint8Array'],
+    [['services', 0, 'tls', 'tickets'], -1, 'services[0].tls.tickets: expected a whole number'],
+    [['services', 0, 'tls', 'allowTls12'], 1, 'services[0].tls.allowTls12: expected a boolean'],
+    [['services', 0, 'tls', 'suites'], [0x1301, 0x1_0000], 'services[0].tls.suites[1]: expected a whole number'],
+    [['services', 0, 'clientInterface'], 1, 'services.shop: names an interface that is not there'],
+    [['workers'], 1n, 'workers: expected a whole number'],
+  ])('names %j when it is %o', (path, value, message) => {
+    const error = codeOf(() => createEngine().start(changed(path, value)))
+    expect(error.code).toBe('CONFIG_INVALID')
+    expect(error.message).toContain(message)
+  })
+
+  it.each([undefined, null, 1, 'text', []])('refuses %o as a configuration', (value) => {
+    expect(codeOf(() => createEngine().start(value as unknown as NativeConfig)).code).toBe('CONFIG_INVALID')
+  })
+
+  it('passes an exception of a getter on, and goes on working', () => {
+    const hostile = Object.defineProperty({}, 'interfaces', {
+      get() {
+        throw new Error('from the getter')
+      },
+    })
+    expect(() => createEngine().start(hostile as NativeConfig)).toThrow()
+    expect(buildInfo().version).not.toBe('')
+  })
+
+  it('says which device is not there', () => {
+    const error = codeOf(() => createEngine().start(changed(['services'], [])))
+    expect(error).toMatchObject({ code: 'PORT_UNAVAILABLE' })
+    expect(error.message).toContain('nosuchdev0')
+  })
+
+  it('can be closed before it was started, and twice', () => {
+    const engine = createEngine()
+    engine.close()
+    engine.close()
+    expect(codeOf(() => engine.start(config)).code).not.toBe('')
+  })
+
+  it('tells what it is made of', () => {
+    const info = buildInfo()
+    expect(info.openssl).toMatch(/OpenSSL 3\./)
+    expect(info.version).toMatch(/^\d+\.\d+\.\d+/)
+  })
+
+  it('works in several worker threads at once, and ends with each', async () => {
+    const script = `
+      const { parentPort, workerData } = require('node:worker_threads')
+      const { Engine, buildInfo } = require(workerData)
+      const engines = [new Engine(), new Engine()]
+      parentPort.postMessage(buildInfo().version)
+    `
+    const versions = await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const worker = new Worker(script, { eval: true, workerData: addon })
+        const version = new Promise((resolve, reject) => {
+          worker.once('message', resolve).once('error', reject)
+        })
+        const ended = new Promise((resolve) => worker.once('exit', resolve))
+        return [await version, await ended]
+      }),
+    )
+    expect(versions).toEqual(Array.from({ length: 4 }, () => [buildInfo().version, 0]))
+  })
+
+  it('lets a process end although an engine was never closed', () => {
+    const script = `const { Engine } = require(${JSON.stringify(addon)}); globalThis.kept = new Engine(); console.log('end')`
+    expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 10_000 })).toBe('end\n')
+  })
+})
