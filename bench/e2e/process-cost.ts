@@ -1,19 +1,7 @@
 // What a device's processes have used: processor time and memory. Read from /proc, from outside.
 import { readFileSync } from 'node:fs'
 
-/** The processes below and including `root`. */
-export function processTree(root: number): number[] {
-  const pids = [root]
-  for (const pid of pids) {
-    try {
-      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-      pids.push(...children.split(' ').map(Number).filter((child) => child > 0))
-    } catch {
-      // it ended meanwhile
-    }
-  }
-  return pids
-}
+export { memoryBytes, processTree } from '../../src/demo/process-memory.js'
 
 /** User and system time of the processes together, in seconds. */
 export function cpuSeconds(pids: readonly number[]): number {
@@ -31,16 +19,6 @@ export function coreBusySeconds(core: number): number {
   const line = readFileSync('/proc/stat', 'utf8').split('\n').find((text) => text.startsWith(`cpu${core} `)) ?? ''
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = line.split(' ').slice(1).map(Number)
   return (user + nice + system + irq + softirq) / 100
-}
-
-/** Proportional set size of the processes together, in bytes: shared pages are counted once. */
-export function memoryBytes(pids: readonly number[]): number {
-  let kibibytes = 0
-  for (const pid of pids) {
-    const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
-    kibibytes += Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0)
-  }
-  return kibibytes * 1024
 }
 
 /** The slab caches that hold a TCP socket, its inode, its file and its place in an epoll set. */
