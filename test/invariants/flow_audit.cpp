@@ -97,7 +97,8 @@ void FlowAudit::see_server_out(const sim::Segment& s, std::uint64_t now) {
   if (client_ == nullptr) return;
   if (begin >= 0 && !s.payload.empty()) check_authentic(static_cast<std::uint64_t>(begin), s.payload, now);
   if (begin >= 0 && s.has(sim::kFin)) check_clean_end(static_cast<std::uint64_t>(begin) + s.payload.size(), now);
-  if (s.has(sim::kAck) && down_in_.has_syn() && down_in_.position(s.ack) > 0) {
+  const bool acknowledges = s.has(sim::kAck) && down_in_.has_syn() && down_in_.position(s.ack) > 0;
+  if (acknowledges && facts_.acknowledges == Acknowledges::delivered) {
     check_client_acknowledged(static_cast<std::uint64_t>(down_in_.position(s.ack)), now);
   }
 }

@@ -12,8 +12,12 @@ namespace cutwater::invariants {
 /// Where a tap sits: packets on their way into the device, and out of it.
 enum class Tap : std::uint8_t { client_in, client_out, server_in, server_out };
 
+/// A splice acknowledges to the server what the client has; a terminator what it holds itself.
+enum class Acknowledges : std::uint8_t { delivered, held };
+
 struct AuditFacts {
   std::size_t connection = 0;
+  Acknowledges acknowledges = Acknowledges::delivered;
   bool truncation_forward = false;
   std::uint32_t client_mtu = 1500, server_mtu = 1500;  // of the device's interfaces
   sim::Content up, down;

@@ -4,3 +4,4 @@ file(GLOB_RECURSE CUTWATER_TEST_SOURCES CONFIGURE_DEPENDS test/native/*_test.cpp
 add_executable(cutwater_tests test/native/main.cpp ${CUTWATER_TEST_SOURCES})
 target_include_directories(cutwater_tests PRIVATE test)
 target_link_libraries(cutwater_tests PRIVATE cutwater)
+include(test/sim/build.cmake OPTIONAL)

@@ -23,6 +23,8 @@ class Device {
   virtual void run_timers(std::uint64_t) {}
   /// The clients speak TLS to it and the servers do not.
   [[nodiscard]] virtual bool opens_tls() const { return true; }
+  /// It has a TCP connection of its own on each side, so that it acknowledges what it merely holds.
+  [[nodiscard]] virtual bool terminates_tcp() const { return false; }
   [[nodiscard]] virtual bool is_idle() const { return true; }
   /// What it still holds although every connection is over (I5).
   [[nodiscard]] virtual std::vector<std::string> leftovers() const { return {}; }

@@ -228,8 +228,9 @@ Scenario draw(std::uint64_t seed, const Profile& profile) {
     plan.client_tcp = draw_tcp(profile, true, r);
     plan.server_tcp = draw_tcp(profile, false, r);
     draw_scripts(profile, plan, r);
-    plan.tls = i > 0 && r.chance(0.8) ? s.connections.back().tls : draw_tls(r);
-    plan.tls.is_resumption = plan.start == Start::after_previous;
+    const bool is_same_client = i > 0 && r.chance(0.8);
+    plan.tls = is_same_client ? s.connections.back().tls : draw_tls(r);
+    plan.tls.is_resumption = is_same_client && plan.start == Start::after_previous;
     if (plan.tls.handshake_piece_bytes != 0) plan.client_tcp.use_nagle = false;
     s.connections.push_back(std::move(plan));
   }

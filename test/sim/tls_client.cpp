@@ -43,6 +43,8 @@ struct TlsClientCallbacks {
     auto& kept = of(ssl).kept_;
     SSL_SESSION_free(kept.session);
     kept.session = session;
+    kept.suite = of(ssl).plan_.suite;
+    kept.max_fragment_code = of(ssl).plan_.max_fragment_code;
     return 1;
   }
   static std::size_t pad(SSL*, int, std::size_t length, void* arg) {
@@ -104,7 +106,8 @@ TlsStream::TlsStream(TcpEndpoint tcp, const TlsClientContexts& contexts, const T
     }
     SSL_set_alpn_protos(ssl_, names.data(), static_cast<unsigned>(names.size()));
   }
-  if (plan_.is_resumption && kept_.session != nullptr) SSL_set_session(ssl_, kept_.session);
+  const bool fits = kept_.session != nullptr && kept_.suite == plan_.suite && kept_.max_fragment_code == plan_.max_fragment_code;
+  if (plan_.is_resumption && fits) SSL_set_session(ssl_, kept_.session);
 }
 
 TlsStream::~TlsStream() { SSL_free(ssl_); }

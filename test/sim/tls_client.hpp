@@ -50,6 +50,8 @@ class TlsClientContexts {
 /// The session that a client of this run keeps for its next connection.
 struct KeptSession {
   SSL_SESSION* session = nullptr;
+  std::uint16_t suite = 0;               // offered again only with what it was made with
+  std::uint32_t max_fragment_code = 0;
   KeptSession() = default;
   KeptSession(const KeptSession&) = delete;
   KeptSession& operator=(const KeptSession&) = delete;

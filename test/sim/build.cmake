@@ -1,0 +1,11 @@
+# The simulator: a library of models and checkers, its own executable, and a slice of it among the native tests.
+file(GLOB CUTWATER_SIM_SOURCES CONFIGURE_DEPENDS test/sim/*.cpp test/invariants/*.cpp)
+list(FILTER CUTWATER_SIM_SOURCES EXCLUDE REGEX "(_test|/main|/fixed_time)\\.cpp$")
+add_library(cutwater_simulator STATIC ${CUTWATER_SIM_SOURCES})
+target_include_directories(cutwater_simulator PUBLIC test)
+target_link_libraries(cutwater_simulator PUBLIC cutwater)
+add_executable(cutwater_sim test/sim/main.cpp test/sim/fixed_time.cpp)
+target_link_libraries(cutwater_sim PRIVATE cutwater_simulator)
+file(GLOB CUTWATER_SIM_TESTS CONFIGURE_DEPENDS test/sim/*_test.cpp)
+target_sources(cutwater_tests PRIVATE ${CUTWATER_SIM_TESTS})
+target_link_libraries(cutwater_tests PRIVATE cutwater_simulator)

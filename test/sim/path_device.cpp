@@ -1,0 +1,200 @@
+// The thing under test: class Path over packet memory and secure processors without threads, all driven by the run's time.
+// Its troubles (a worker that sleeps, a dry pool, a full ring, slow or dead processors) are made here, around it.
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+#include "path/path.hpp"
+#include "sim/rig.hpp"
+
+namespace cutwater::sim {
+namespace {
+
+constexpr std::uint32_t kChunks = 2'048;
+constexpr std::size_t kBurst = 64;
+constexpr std::uint64_t kOriginUs = 1'000'000;  // the run's zero on the device's clock, which nobody promised to start at zero
+
+path::Side to_path(Side side) { return side == Side::client ? path::Side::client : path::Side::server; }
+
+std::shared_ptr<const path::Services> services_of(const Scenario& s) {
+  auto services = std::make_shared<path::Services>();
+  path::Service service;
+  service.name = "sim";
+  service.address = s.service.address;
+  service.port = 443;
+  service.servers = {{.address = s.server.address, .port = 80, .hop = {.mac = s.server.mac, .is_known = true}}};
+  service.truncation_forward = s.truncation_forward;
+  service.idle_timeout_ms = 200'000;
+  service.handshake_timeout_ms = 45'000;
+  service.rekey_after_records = s.rekey_after_records;
+  services->list.push_back(std::move(service));
+  services->client = {.mac = s.device_client.mac, .mtu = 1500, .vlan = 0};
+  services->server = {.mac = s.device_server.mac, .mtu = 1500, .vlan = 0};
+  return services;
+}
+
+class PathDevice final : public Device {
+ public:
+  PathDevice(const Scenario& scenario, const Profile& profile, Timeline& timeline, Random random, port::ChunkPool& chunks, secure::Pool& secure)
+      : trouble_(profile.trouble),
+        timeline_(timeline),
+        random_(random),
+        chunks_(chunks),
+        secure_(secure),
+        path_({.max_flows = 16, .hash_seed = {0x0123'4567'89ab'cdefULL, scenario.seed}, .aead = nullptr}, chunks, secure.link(0)) {
+    path_.configure(services_of(scenario));
+  }
+  ~PathDevice() override {
+    for (const auto chunk : withheld_) chunks_.put(chunk);
+  }
+
+  void receive(Side side, Frame&& frame, std::uint64_t now) override {
+    arrivals_.push_back({side, std::move(frame)});
+    if (random_.chance(trouble_.scarcity)) withhold(now);
+    if (now >= awake_at_ && random_.chance(trouble_.stall)) awake_at_ = now + random_.below(trouble_.stall_us);
+    if (is_turn_booked_) return;
+    const auto at = std::max(awake_at_, now + trouble_.coalesce_us);
+    if (at == now) {
+      turn(now);
+      return;
+    }
+    is_turn_booked_ = true;
+    timeline_.book(at, [this] {
+      is_turn_booked_ = false;
+      turn(timeline_.now());
+    });
+  }
+  std::uint64_t deadline() const override {
+    const auto at = path_.next_deadline();
+    if (at == kNever) return kNoTime;
+    return std::max(at.us > kOriginUs ? at.us - kOriginUs : 0, awake_at_);
+  }
+  void run_timers(std::uint64_t now) override {
+    path_.expire(tick(now));
+    after_turn(now);
+  }
+  bool is_idle() const override { return path_.live_flows() == 0 && path_.next_deadline() == kNever && arrivals_.empty() && !is_secure_booked_; }
+  std::vector<std::string> leftovers() const override {
+    std::vector<std::string> out;
+    const auto note = [&out](bool is_left, const std::string& what) {
+      if (is_left) out.push_back(what);
+    };
+    note(path_.live_flows() != 0, std::to_string(path_.live_flows()) + " flows alive");
+    note(path_.next_deadline() != kNever, "a timer left, at " + std::to_string(path_.next_deadline().us));
+    const auto missing = chunks_.capacity() - chunks_.free_chunks() - withheld_.size();
+    note(missing != 0, std::to_string(missing) + " chunks not given back");
+    note(secure_.stats().alive != 0, std::to_string(secure_.stats().alive) + " handshakes alive");
+    note(!path_.tx(path::Side::client).empty() || !path_.tx(path::Side::server).empty(), "packets left to send");
+    return out;
+  }
+
+ private:
+  struct Arrival {
+    Side side;
+    Frame frame;
+  };
+  static Tick tick(std::uint64_t now) { return Tick{now + kOriginUs}; }
+
+  void turn(std::uint64_t now) {
+    std::size_t at = 0;
+    const auto arrivals = std::exchange(arrivals_, {});
+    while (at < arrivals.size()) {
+      const auto side = arrivals[at].side;
+      std::array<port::Packet, kBurst> burst;
+      std::size_t count = 0;
+      for (; at < arrivals.size() && arrivals[at].side == side && count < kBurst; ++at) {
+        if (load(arrivals[at].frame, burst[count])) ++count;
+      }
+      path_.run(to_path(side), {burst.data(), count}, tick(now));
+      send_all(Side::client);
+      send_all(Side::server);
+    }
+    after_turn(now);
+  }
+
+  /// A port would do this: a packet that finds no chunk is lost at the ring.
+  bool load(const Frame& frame, port::Packet& packet) {
+    if (frame.size() > port::kMaxPacketBytes) return false;
+    const auto taken = chunks_.take();
+    if (!taken) return false;
+    packet = *taken;
+    std::memcpy(packet.data, frame.data(), frame.size());
+    packet.bytes = static_cast<std::uint32_t>(frame.size());
+    return true;
+  }
+
+  void send_all(Side side) {
+    std::vector<Frame> frames;
+    for (const auto& packet : path_.tx(to_path(side))) {
+      if (!random_.chance(trouble_.tx_full)) frames.emplace_back(packet.data, packet.data + packet.bytes);
+      chunks_.put(packet.chunk);
+    }
+    path_.clear_tx(to_path(side));
+    for (auto& frame : frames) send(side, std::move(frame));
+  }
+
+  void after_turn(std::uint64_t now) {
+    send_all(Side::client);
+    send_all(Side::server);
+    const bool is_dead = now >= trouble_.secure_dead_at_us && path_.live_flows() != 0;  // who is dead still gets buried at the end
+    if (secure_.link(0).backlog() == 0 || is_secure_booked_ || is_dead) return;
+    is_secure_booked_ = true;
+    timeline_.book(now + random_.between(trouble_.secure_delay_us / 2, trouble_.secure_delay_us * 2), [this] {
+      is_secure_booked_ = false;
+      secure_.run_pending();
+      path_.drain_secure(tick(timeline_.now()));
+      after_turn(timeline_.now());
+    });
+  }
+
+  /// Other flows' packets, as it were: the pool runs dry for a while.
+  void withhold(std::uint64_t now) {
+    if (!withheld_.empty()) return;
+    const auto spare = random_.below(4);
+    while (chunks_.free_chunks() > spare) withheld_.push_back(chunks_.take()->chunk);
+    timeline_.book(now + random_.below(trouble_.scarcity_us), [this] {
+      for (const auto chunk : withheld_) chunks_.put(chunk);
+      withheld_.clear();
+    });
+  }
+
+  Trouble trouble_;
+  Timeline& timeline_;
+  Random random_;
+  port::ChunkPool& chunks_;
+  secure::Pool& secure_;
+  path::Path path_;
+  std::vector<Arrival> arrivals_;
+  std::vector<port::ChunkId> withheld_;
+  std::uint64_t awake_at_ = 0;
+  bool is_turn_booked_ = false, is_secure_booked_ = false;
+};
+
+class PathFactory final : public DeviceFactory {
+ public:
+  explicit PathFactory(const Credentials& credentials) : credentials_(credentials) {}
+  std::unique_ptr<Device> make(const Scenario& scenario, const Profile& profile, Timeline& timeline, Random random) override {
+    // A run that failed may have left chunks behind; the next one is not to suffer for it.
+    if (!chunks_ || chunks_->free_chunks() != chunks_->capacity()) chunks_ = std::make_unique<port::ChunkPool>(kChunks);
+    secure_ = std::make_unique<secure::Pool>(secure::PoolConfig{
+        .threads = 0, .links = 1, .first_cpu = -1, .max_handshakes = 1'024, .clock = [&timeline] { return Tick{timeline.now() + kOriginUs}; }, .wake = {}, .key_log_path = {}});
+    secure::ServiceTls tls;
+    tls.name = "sim";
+    tls.certificates = {{.name = "sim", .chain_pem = credentials_.certificate_pem, .key_pem = credentials_.key_pem}};
+    tls.tickets = static_cast<std::uint32_t>(scenario.seed % 3);
+    if (const auto wrong = secure_->configure(0, tls); !wrong.empty()) throw std::runtime_error(wrong);
+    return std::make_unique<PathDevice>(scenario, profile, timeline, random, *chunks_, *secure_);
+  }
+
+ private:
+  Credentials credentials_;
+  std::unique_ptr<port::ChunkPool> chunks_;
+  std::unique_ptr<secure::Pool> secure_;  // of the run at hand: nothing of one run is left for the next
+};
+
+}  // namespace
+
+std::unique_ptr<DeviceFactory> make_path_factory(const Credentials& credentials) { return std::make_unique<PathFactory>(credentials); }
+
+}  // namespace cutwater::sim
