@@ -18,12 +18,12 @@ add_custom_command(
   COMMENT "XDP program as bytes" VERBATIM)
 target_sources(cutwater PRIVATE ${CUTWATER_XDP_BYTES})
 
-# Static where Debian has it as code that can go into an add-on (libelf.a cannot: its thread-local storage is for programs only); libnftables, libmnl and libpcap come as shared only
-# (libpcap's static form would pull in dbus and systemd).
-find_library(CUTWATER_XDP NAMES libxdp.a REQUIRED)
-find_library(CUTWATER_BPF NAMES libbpf.a REQUIRED)
+# Shared: Debian's libbpf.a and libelf.a are not position-independent, so they cannot go into an add-on, and libpcap's static form would
+# pull in dbus and systemd.
+find_library(CUTWATER_XDP NAMES xdp REQUIRED)
+find_library(CUTWATER_BPF NAMES bpf REQUIRED)
 find_library(CUTWATER_ELF NAMES elf REQUIRED)
-find_library(CUTWATER_Z NAMES libz.a REQUIRED)
+find_library(CUTWATER_Z NAMES z REQUIRED)
 find_library(CUTWATER_NFTABLES NAMES nftables REQUIRED)
 find_library(CUTWATER_MNL NAMES mnl REQUIRED)
 find_library(CUTWATER_PCAP NAMES pcap REQUIRED)
