@@ -1,6 +1,6 @@
 // AF_PACKET with mapped rings: the port that needs neither a BPF program nor root of the machine, only CAP_NET_RAW and CAP_NET_ADMIN in
 // the device's own network namespace (so a user namespace will do). One copy each way. TPACKET_V2, not V3: V3 hands packets over in
-// blocks, and a lone packet waits for its block's timer (docs/decisions, "packet port").
+// blocks, and a lone packet waits for its block's timer (D-0010).
 // The kernel sees the same packets; kernel_drop keeps its stack away from the steered ones.
 // Thread: opened and steered by the control thread, else the owning worker's.
 // Implements: H12.

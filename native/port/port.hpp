@@ -26,7 +26,7 @@ struct PortReport {
 
 /// What a port itself lost or held back; whatever happens after rx() is counted by the path. Never reset.
 struct PortCounters {
-  std::uint64_t rx_oversize = 0;      // longer than kMaxPacketBytes: an offload joins packets (operator: turn tso, gso, gro, lro off)
+  std::uint64_t rx_oversize = 0;      // longer than the MTU allows: an offload joins packets (operator: turn tso, gso, gro, lro off)
   std::uint64_t rx_pool_dry = 0;      // refills that found no chunk (operator: more chunks)
   std::uint64_t rx_kernel_drops = 0;  // the kernel found our ring full or no chunk to fill: the worker is too slow
   std::uint64_t tx_not_admitted = 0;  // tx ring full: the device is too slow

@@ -20,6 +20,7 @@ namespace cutwater::port {
 namespace {
 
 constexpr std::uint32_t kMinPacketBytes = 14;   // an Ethernet header; the kernel would take less and never give the chunk back
+constexpr std::uint32_t kHeaderBytes = 14 + 4;  // before the MTU begins: an Ethernet header and one VLAN tag
 constexpr std::uint32_t kKernelTxBudget = 32;   // packets the kernel sends per wake-up in copy mode
 constexpr std::uint32_t kFillShare = 2;         // fill rings take at most half of the pool: the other half is in flight or held
 constexpr std::uint32_t kMinFillChunks = 64;    // one burst per queue, or rx() stalls
@@ -47,7 +48,11 @@ std::string queue_name(const std::string& device, std::uint32_t queue) { return 
 class XskPort final : public Port {
  public:
   XskPort(const XskConfig& config, std::vector<std::unique_ptr<Queue>> queues, std::shared_ptr<Umem> umem)
-      : redirect_(config.redirect), umem_(std::move(umem)), queues_(std::move(queues)), is_busy_polling_(config.busy_poll_us != 0) {}
+      : redirect_(config.redirect),
+        umem_(std::move(umem)),
+        queues_(std::move(queues)),
+        is_busy_polling_(config.busy_poll_us != 0),
+        max_rx_bytes_(config.redirect->link().mtu + kHeaderBytes) {}
   ~XskPort() override;
   XskPort(const XskPort&) = delete;
   XskPort& operator=(const XskPort&) = delete;
@@ -74,6 +79,7 @@ class XskPort final : public Port {
   std::vector<std::unique_ptr<Queue>> queues_;
   std::size_t next_queue_ = 0;  // where rx() begins, so that no queue waits for another
   bool is_busy_polling_;
+  std::uint32_t max_rx_bytes_;  // what is longer was joined by an offload and never was on a wire
   int epoll_fd_ = -1;           // only with several queues
   PortReport report_;
   PortCounters counters_;
@@ -124,7 +130,7 @@ std::size_t XskPort::receive(Queue& queue, std::span<Packet> burst) noexcept {
     std::uint8_t* data = pool.memory().data() + descriptor.addr;
     const ChunkId chunk = pool.chunk_of(data);
     umem_->regain(chunk);
-    if (descriptor.len > kMaxPacketBytes) {
+    if (descriptor.len > max_rx_bytes_) {
       pool.put(chunk);
       ++counters_.rx_oversize;
       continue;

@@ -25,16 +25,19 @@ TEST_CASE("next_hop: finds the neighbour by asking the network, IPv4 and IPv6, o
   auto hops = NextHops::open();
   REQUIRE(hops.has_value());
   const std::uint32_t dev1 = ifindex_of("dev1");
-  for (const auto& [destination, neighbour] : {std::pair{"10.72.0.2", "10.72.0.2"}, std::pair{"fd72::2", "fd72::2"},
-                                               std::pair{"198.51.100.7", "10.72.0.2"}, std::pair{"fd99::7", "fd72::2"}}) {
-    CAPTURE(destination);
-    CHECK((*hops)->at(ip(destination), dev1) == nullptr);
-    const auto hop = (*hops)->find(ip(destination), dev1, kPatience);
+  struct Way {
+    const char* destination;
+    const char* neighbour;
+  };
+  for (const Way& way : {Way{"10.72.0.2", "10.72.0.2"}, Way{"fd72::2", "fd72::2"}, Way{"198.51.100.7", "10.72.0.2"}, Way{"fd99::7", "fd72::2"}}) {
+    CAPTURE(way.destination);
+    CHECK((*hops)->at(ip(way.destination), dev1) == nullptr);
+    const auto hop = (*hops)->find(ip(way.destination), dev1, kPatience);
     REQUIRE_MESSAGE(hop.has_value(), (hop ? "" : hop.error()));
     CHECK(hop->mac == server_mac);
-    CHECK(hop->neighbour == ip(neighbour));
-    REQUIRE((*hops)->at(ip(destination), dev1) != nullptr);
-    CHECK((*hops)->at(ip(destination), dev1)->mac == server_mac);
+    CHECK(hop->neighbour == ip(way.neighbour));
+    REQUIRE((*hops)->at(ip(way.destination), dev1) != nullptr);
+    CHECK((*hops)->at(ip(way.destination), dev1)->mac == server_mac);
   }
   CHECK_FALSE((*hops)->refresh());  // nothing has changed
 }

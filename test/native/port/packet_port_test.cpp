@@ -34,17 +34,17 @@ TEST_CASE("packet_port: steered TCP arrives at the port and not in the kernel, a
     CHECK(port->report().mac == mac_of(net.appliance, "dev0"));
     REQUIRE(port->steer(std::array{to(443, ip("10.71.0.1")), to(443, ip("fd71::1"))}).has_value());
     const auto wire = tap(net.client, "client0");
-    for (const auto& [source, destination] : {std::pair{"10.71.0.2", "10.71.0.1"}, std::pair{"fd71::2", "fd71::1"}}) {
-      CAPTURE(destination);
-      const Frame steered = tcp_packet(syn(net, source, destination, 443));
+    for (const AddressPair& pair : kClientToAppliance) {
+      CAPTURE(pair.destination);
+      const Frame steered = tcp_packet(syn(net, pair.source, pair.destination, 443));
       wire->send(steered);
       CHECK(next_packet(*port, pool) == steered);
       CHECK(wire->receive(is_reset_from(443), std::chrono::milliseconds(50)).empty());
 
-      wire->send(tcp_packet(syn(net, source, destination, 444)));
+      wire->send(tcp_packet(syn(net, pair.source, pair.destination, 444)));
       CHECK_FALSE(wire->receive(is_reset_from(444)).empty());
       CHECK(next_packet(*port, pool, std::chrono::milliseconds(20)).empty());
-      CHECK(run("ip netns exec " + net.client + " ping -c1 -W1 " + destination + " >/dev/null") == 0);
+      CHECK(run("ip netns exec " + net.client + " ping -c1 -W1 " + pair.destination + " >/dev/null") == 0);
     }
     REQUIRE(port->steer({}).has_value());
     wire->send(tcp_packet(syn(net, "10.71.0.2", "10.71.0.1", 443)));
@@ -117,8 +117,8 @@ TEST_CASE("packet_port: the VLAN tag that the kernel takes off is put back") {
   const auto port = open_port(net, "dev0", pool, 42);
   REQUIRE(port->steer(std::array{to(443, ip("10.71.0.1")), to(443, ip("fd71::1"))}).has_value());
   const auto wire = tap(net.client, "client0");
-  for (const auto& [source, destination] : {std::pair{"10.71.0.2", "10.71.0.1"}, std::pair{"fd71::2", "fd71::1"}}) {
-    TestPacket packet = syn(net, source, destination, 443);
+  for (const AddressPair& pair : kClientToAppliance) {
+    TestPacket packet = syn(net, pair.source, pair.destination, 443);
     wire->send(tcp_packet(packet));
     packet.vlan = 43;
     wire->send(tcp_packet(packet));
@@ -165,13 +165,13 @@ TEST_CASE("packet_port: source match, any address and ICMP errors are steered as
   CHECK(arrives(v6));
 
   REQUIRE(port->steer(std::array{to(443, ip("10.71.0.1")), to(443, ip("fd71::1"))}).has_value());
-  for (const auto& [peer, service] : {std::pair{"10.71.0.2", "10.71.0.1"}, std::pair{"fd71::2", "fd71::1"}}) {
+  for (const AddressPair& pair : kClientToAppliance) {
     for (const std::uint16_t service_port : {std::uint16_t{443}, std::uint16_t{444}}) {
-      TestPacket went_out = syn(net, service, peer, 40000);
+      TestPacket went_out = syn(net, pair.destination, pair.source, 40000);
       went_out.ends.source_port = service_port;
       Frame quoted = ip_packet(went_out, tcp_segment(went_out));
       quoted.resize(went_out.ends.source.is_v4() ? 28 : 48);
-      CHECK(arrives(too_big_packet(syn(net, peer, service, 0), quoted)) == (service_port == 443));
+      CHECK(arrives(too_big_packet(syn(net, pair.source, pair.destination, 0), quoted)) == (service_port == 443));
     }
   }
 }

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -72,6 +73,7 @@ class Tap {
   Tap(const Tap&) = delete;
   Tap& operator=(const Tap&) = delete;
 
+  /// What the cable has no room for is lost, as on any.
   void send(Bytes packet) const;
   /// The next packet for which `wanted` is true, or an empty one after `wait`.
   template <class Wanted>
@@ -179,7 +181,7 @@ inline Tap::Tap(const std::string& device) : fd_(::socket(AF_PACKET, SOCK_RAW | 
 inline Tap::~Tap() { ::close(fd_); }
 
 inline void Tap::send(Bytes packet) const {
-  if (::send(fd_, packet.data(), packet.size(), 0) < 0) throw std::runtime_error("tap: send failed");
+  if (::send(fd_, packet.data(), packet.size(), 0) < 0 && errno != ENOBUFS) throw std::runtime_error("tap: send failed");
 }
 
 inline Frame Tap::next(std::chrono::milliseconds wait) const {

@@ -12,6 +12,13 @@
 
 namespace cutwater::port::test {
 
+/// Two stations of TestNet; a struct, because clang's lambdas cannot capture structured bindings.
+struct AddressPair {
+  const char* source;
+  const char* destination;
+};
+constexpr std::array<AddressPair, 2> kClientToAppliance{{{"10.71.0.2", "10.71.0.1"}, {"fd71::2", "fd71::1"}}};
+
 constexpr Steer to(std::uint16_t port, IpAddress address) { return {Steer::Match::destination, address, port}; }
 constexpr Steer from(std::uint16_t port, IpAddress address) { return {Steer::Match::source, address, port}; }
 
