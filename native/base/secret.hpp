@@ -12,6 +12,7 @@ namespace cutwater {
 
 /// Overwrites memory in a way the compiler may not remove.
 inline void wipe(void* p, std::size_t bytes) noexcept {
+  if (bytes == 0) return;
   std::memset(p, 0, bytes);
   __asm__ __volatile__("" : : "r"(p) : "memory");
 }

@@ -18,7 +18,6 @@ constexpr std::uint16_t kDefaultMssV4 = 536, kDefaultMssV6 = 1220;  // RFC 9293 
 constexpr std::uint16_t kMinMss = 88;                                // below it a record has no room; Linux's own floor is 48
 constexpr std::uint16_t kTimestampBytes = 12;
 constexpr std::uint64_t kSynTimeoutUs = 75'000'000;  // six retransmissions of a SYN
-constexpr std::uint64_t kMs = 1000;
 
 std::uint16_t link_mss(const splice::LinkSide& link, bool is_v4) noexcept {
   return static_cast<std::uint16_t>(link.mtu - wire::kTcpBytes - (is_v4 ? wire::kIpv4Bytes : wire::kIpv6Bytes));

@@ -23,7 +23,7 @@ void note_timestamps(splice::SideState& side, const wire::Segment& seg) noexcept
 Verdict take_client_reset(State& s, Flow& f, const wire::Segment& seg) noexcept {
   const bool is_exact = seg.seq == f.up.cipher_next || seg.seq == splice::ack_for_client(s.r, f) || seg.seq == f.up.ack_shown;
   if (is_exact) {
-    splice::pass_reset_to_server(s.r, f, Reset::by_client);
+    if (!splice::take_late_reset(s.r, f)) splice::pass_reset_to_server(s.r, f, Reset::by_client);
     return kConsume;
   }
   if (before(seg.seq, f.up.ack_shown) || before(f.up.edge_shown, seg.seq)) return dropped(Drop::bad_sequence);

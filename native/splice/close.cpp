@@ -5,6 +5,7 @@
 #include "splice/custody.hpp"
 #include "splice/emit.hpp"
 #include "splice/seal.hpp"
+#include "splice/up.hpp"
 
 namespace cutwater::splice {
 namespace {
@@ -114,6 +115,15 @@ void settle_fins(Resources& r, Flow& f) noexcept {
   r.counters.add(Count::flows_closed);
 }
 
+bool take_late_reset(Resources& r, Flow& f) noexcept {
+  if (f.up.end != UpEnd::finished || f.down.fin != FinState::owed || f.state != FlowState::established) return false;
+  release_local(r, f);
+  f.down.spans.clear(r.spans);
+  settle_fins(r, f);
+  go_on(r, f);
+  return true;
+}
+
 void release(Resources& r, Flow& f) noexcept {
   release_custody(r, f);
   release_local(r, f);
@@ -124,6 +134,9 @@ void release(Resources& r, Flow& f) noexcept {
   f.down.ahead.clear(r.held);
   f.down.pieces.clear(r.held);
   if (f.previous != nullptr) {
+    const auto before_it = [](std::uint8_t epoch) { return static_cast<std::uint8_t>(epoch - 1); };
+    r.keys.erase({f.index, f.generation, before_it(f.up.epoch), record::KeyId::Direction::up});
+    r.keys.erase({f.index, f.generation, before_it(f.down.epoch), record::KeyId::Direction::down});
     wipe(&f.previous->up, sizeof f.previous->up);
     wipe(&f.previous->down, sizeof f.previous->down);
     r.previous_keys.put(f.previous);

@@ -26,6 +26,10 @@ void take_server_fin(Resources& r, Flow& f) noexcept;
 /// Looks whether both ends are done, or a FIN has just been acknowledged.
 void settle_fins(Resources& r, Flow& f) noexcept;
 
+/// A RST of a client that has said its close_notify and FIN and closed its socket before ours came: both streams are complete,
+/// so the server's FIN is acknowledged and nothing is reset. Returns: false when it is not that; then nothing has changed.
+bool take_late_reset(Resources& r, Flow& f) noexcept;
+
 /// Gives back everything the flow holds; its owner then forgets it. State becomes `free`.
 void release(Resources& r, Flow& f) noexcept;
 

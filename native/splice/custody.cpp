@@ -89,6 +89,9 @@ bool finish_record(Resources& r, Flow& f) noexcept {
   const auto fragment_bytes = static_cast<std::uint32_t>(custody.queue.end() - custody.ready);
   if (fragment_bytes > record::kMaxFragmentBytes) return fail(r, f, Reset::record_overflow, record::Alert::record_overflow), false;
   if (type == record::ContentType::application_data && !f.post_handshake.has_partial()) return finish_data(r, f, fragment_bytes);
+  if (type == record::ContentType::application_data || fragment_bytes == 0) {
+    return fail(r, f, Reset::unexpected_message, record::Alert::unexpected_message), false;
+  }
   std::array<std::uint8_t, kMaxControlBytes> control{};
   if (fragment_bytes > control.size()) return fail(r, f, Reset::unexpected_message, record::Alert::unexpected_message), false;
   custody.queue.copy(r.chunks, custody.ready, {control.data(), fragment_bytes});
@@ -120,7 +123,7 @@ std::uint32_t Custody::window(const Resources& r) const noexcept {
   // A crowded pool shrinks everybody's window to what a record needs; half of it stays for packets on their way.
   const std::uint64_t free_bytes = std::uint64_t{r.chunks.free_chunks()} * port::kChunkBytes / 8;
   const auto cap = static_cast<std::uint32_t>(
-      std::clamp<std::uint64_t>(free_bytes, kMinWindowBytes, ByteQueue::kMaxBytes - 2 * record::kMaxCiphertextBytes));
+      std::clamp<std::uint64_t>(free_bytes, kMinWindowBytes, kMaxCustodyWindowBytes));
   return kept < cap ? cap - kept : 0;
 }
 

@@ -12,6 +12,9 @@
 
 namespace cutwater::splice {
 
+/// What a client may send ahead into custody: its queue, less a record and a half that may be under way twice.
+inline constexpr std::uint32_t kMaxCustodyWindowBytes = ByteQueue::kMaxBytes - 2 * record::kMaxCiphertextBytes;
+
 class Custody {
  public:
   /// The record that is coming in: its front, then its body, then its tag.

@@ -80,7 +80,8 @@ SeqNum edge_for_client(const Resources& r, Flow& f) noexcept {
   } else if (f.custody != nullptr) {
     edge += f.custody->window(r);
   } else if (before(f.up.plain_next, f.up.server_edge)) {
-    edge += static_cast<std::uint32_t>(f.up.server_edge - f.up.plain_next);  // a record is never shorter than its fragment
+    // A record is never shorter than its fragment. No more than custody can hold: the client may cut a record any time.
+    edge += std::min(static_cast<std::uint32_t>(f.up.server_edge - f.up.plain_next), kMaxCustodyWindowBytes);
   }
   f.up.edge_shown = later(f.up.edge_shown, edge);
   return f.up.edge_shown;
