@@ -17,13 +17,15 @@ export async function* ask(
   signal?: AbortSignal,
 ): AsyncGenerator<unknown, void, undefined> {
   const socket = await open(path)
+  const lines = createInterface({ input: socket, crlfDelay: Infinity })
   const stop = () => {
+    lines.close() // destroying the socket alone would not end the iteration
     socket.destroy()
   }
   signal?.addEventListener('abort', stop, { once: true })
   try {
     socket.write(`${JSON.stringify(request)}\n`)
-    for await (const text of createInterface({ input: socket, crlfDelay: Infinity })) {
+    for await (const text of lines) {
       const line = JSON.parse(text) as unknown
       if (isEndLine(line)) return
       if (isErrorLine(line)) throw new CutwaterError(line.error.code as ErrorCode, line.error.message)
