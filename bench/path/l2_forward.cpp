@@ -1,5 +1,6 @@
-// The least a packet port can do: TCP of one server goes from the client's device to the server's and back, with new hardware addresses
-// and nothing else. The ceiling of what a port costs before any TLS; what bench/e2e calls "L2 forwarder".
+// The least a packet port can do: TCP of one server goes from the client's device to the server's and back, with new
+// hardware addresses and nothing else. The ceiling of what a port costs before any TLS; what bench/e2e calls "L2
+// forwarder".
 //
 //   l2_forward xsk|packet CLIENT-DEVICE SERVER-DEVICE CLIENT-ADDRESS SERVER-ADDRESS SERVER-PORT [BUSY-POLL-US]
 //
@@ -36,7 +37,7 @@ struct Arguments {
 };
 
 struct Sides {
-  std::vector<std::unique_ptr<Port>> ports;           // client side, server side
+  std::vector<std::unique_ptr<Port>> ports;  // client side, server side
   std::vector<std::shared_ptr<XdpRedirect>> redirects;
 };
 
@@ -81,7 +82,8 @@ void steer_sides(const Arguments& arguments, Sides& sides) {
   const std::array endpoints{Steer{Steer::Match::destination, arguments.server, arguments.server_port},
                              Steer{Steer::Match::source, arguments.server, arguments.server_port}};
   for (std::size_t i = 0; i < 2; ++i) {
-    Steering* steering = arguments.is_xsk ? static_cast<Steering*>(sides.redirects[i].get()) : dynamic_cast<PacketPort*>(sides.ports[i].get());
+    Steering* steering = arguments.is_xsk ? static_cast<Steering*>(sides.redirects[i].get())
+                                          : dynamic_cast<PacketPort*>(sides.ports[i].get());
     must(steering->steer(std::span(endpoints).subspan(i, 1)));
   }
 }
@@ -100,7 +102,10 @@ std::size_t forward(Port& from, Port& to, const MacAddress& next) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 7) fail("usage: l2_forward xsk|packet CLIENT-DEVICE SERVER-DEVICE CLIENT-ADDRESS SERVER-ADDRESS SERVER-PORT [BUSY-POLL-US]");
+  if (argc < 7)
+    fail(
+        "usage: l2_forward xsk|packet CLIENT-DEVICE SERVER-DEVICE CLIENT-ADDRESS SERVER-ADDRESS SERVER-PORT "
+        "[BUSY-POLL-US]");
   const Arguments arguments{.is_xsk = std::string(argv[1]) == "xsk",
                             .client_device = argv[2],
                             .server_device = argv[3],
@@ -115,12 +120,15 @@ int main(int argc, char** argv) {
   Sides sides = arguments.is_xsk ? open_xsk_sides(arguments, pool) : open_packet_sides(arguments, pool);
   Port &client = *sides.ports[0], &server = *sides.ports[1];
   const auto hops = must(NextHops::open());
-  const MacAddress client_mac = must(hops->find(arguments.client, client.report().ifindex, std::chrono::seconds(3))).mac;
-  const MacAddress server_mac = must(hops->find(arguments.server, server.report().ifindex, std::chrono::seconds(3))).mac;
+  const MacAddress client_mac =
+      must(hops->find(arguments.client, client.report().ifindex, std::chrono::seconds(3))).mac;
+  const MacAddress server_mac =
+      must(hops->find(arguments.server, server.report().ifindex, std::chrono::seconds(3))).mac;
   steer_sides(arguments, sides);
   for (const auto& port : sides.ports) {
     const PortReport& report = port->report();
-    std::printf("%s %s %s %s\n", report.device.c_str(), report.kind.c_str(), report.attach_mode.c_str(), report.copy_mode.c_str());
+    std::printf("%s %s %s %s\n", report.device.c_str(), report.kind.c_str(), report.attach_mode.c_str(),
+                report.copy_mode.c_str());
   }
   std::fflush(stdout);
 
@@ -130,7 +138,8 @@ int main(int argc, char** argv) {
     up += there;
     down += back;
     if (there + back != 0 || arguments.busy_poll_us != 0) continue;
-    pollfd ready[2] = {{.fd = client.fd(), .events = POLLIN, .revents = 0}, {.fd = server.fd(), .events = POLLIN, .revents = 0}};
+    pollfd ready[2] = {{.fd = client.fd(), .events = POLLIN, .revents = 0},
+                       {.fd = server.fd(), .events = POLLIN, .revents = 0}};
     ::poll(ready, 2, 100);
   }
   rusage used{};
@@ -141,9 +150,11 @@ int main(int argc, char** argv) {
               static_cast<unsigned long long>(down), cpu_s, cpu_s * 1e9 / static_cast<double>(up + down + 1));
   for (const auto& port : sides.ports) {
     const PortCounters counters = port->counters();
-    std::printf("%s: oversize %llu, pool dry %llu, kernel drops %llu, not admitted %llu, invalid %llu\n", port->report().device.c_str(),
-                static_cast<unsigned long long>(counters.rx_oversize), static_cast<unsigned long long>(counters.rx_pool_dry),
-                static_cast<unsigned long long>(counters.rx_kernel_drops), static_cast<unsigned long long>(counters.tx_not_admitted),
+    std::printf("%s: oversize %llu, pool dry %llu, kernel drops %llu, not admitted %llu, invalid %llu\n",
+                port->report().device.c_str(), static_cast<unsigned long long>(counters.rx_oversize),
+                static_cast<unsigned long long>(counters.rx_pool_dry),
+                static_cast<unsigned long long>(counters.rx_kernel_drops),
+                static_cast<unsigned long long>(counters.tx_not_admitted),
                 static_cast<unsigned long long>(counters.tx_invalid));
   }
   return 0;

@@ -1,6 +1,6 @@
-// Packet memory: one mapped region cut into chunks, handed out and taken back one at a time (I5: never more than it was made with).
-// The region is also the UMEM of the AF_XDP sockets, so a packet crosses from one port to the other without a copy.
-// Not here: descriptors, rings. Thread: owning worker.
+// Packet memory: one mapped region cut into chunks, handed out and taken back one at a time (I5: never more than it was
+// made with). The region is also the UMEM of the AF_XDP sockets, so a packet crosses from one port to the other without
+// a copy. Not here: descriptors, rings. Thread: owning worker.
 #pragma once
 
 #include <memory>
@@ -44,7 +44,9 @@ class ChunkPool {
   [[nodiscard]] ChunkId chunk_of(const std::uint8_t* p) const noexcept {
     return static_cast<ChunkId>(static_cast<std::size_t>(p - base_) / kChunkBytes);
   }
-  [[nodiscard]] std::size_t headroom(const Packet& p) const noexcept { return static_cast<std::size_t>(p.data - at(p.chunk)); }
+  [[nodiscard]] std::size_t headroom(const Packet& p) const noexcept {
+    return static_cast<std::size_t>(p.data - at(p.chunk));
+  }
   [[nodiscard]] std::size_t tailroom(const Packet& p) const noexcept { return kChunkBytes - headroom(p) - p.bytes; }
   [[nodiscard]] MutableBytes memory() const noexcept { return {base_, std::size_t{chunks_} * kChunkBytes}; }
   [[nodiscard]] std::uint32_t capacity() const noexcept { return chunks_; }

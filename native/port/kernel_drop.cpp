@@ -1,5 +1,5 @@
-// The nftables table of a packet port, through libnftables. Eight sets: to or from an endpoint, IPv4 or IPv6, one address or any.
-// Thread: control thread.
+// The nftables table of a packet port, through libnftables. Eight sets: to or from an endpoint, IPv4 or IPv6, one
+// address or any. Thread: control thread.
 #include "port/kernel_drop.hpp"
 
 #include <arpa/inet.h>
@@ -24,11 +24,13 @@ struct EndpointSet {
   const char* rule;  // what a packet of these endpoints matches, without the set
 };
 
-// The IPv6 rules ask for TCP as the very next header, as the filter does: packets with extension headers stay with the kernel.
+// The IPv6 rules ask for TCP as the very next header, as the filter does: packets with extension headers stay with the
+// kernel.
 constexpr std::array<EndpointSet, 8> kSets{{
     {Steer::Match::destination, true, false, "to4", "ipv4_addr . inet_service", "ip daddr . tcp dport"},
     {Steer::Match::destination, true, true, "to4_any", "inet_service", "meta protocol ip tcp dport"},
-    {Steer::Match::destination, false, false, "to6", "ipv6_addr . inet_service", "ip6 nexthdr tcp ip6 daddr . tcp dport"},
+    {Steer::Match::destination, false, false, "to6", "ipv6_addr . inet_service",
+     "ip6 nexthdr tcp ip6 daddr . tcp dport"},
     {Steer::Match::destination, false, true, "to6_any", "inet_service", "ip6 nexthdr tcp tcp dport"},
     {Steer::Match::source, true, false, "from4", "ipv4_addr . inet_service", "ip saddr . tcp sport"},
     {Steer::Match::source, true, true, "from4_any", "inet_service", "meta protocol ip tcp sport"},
@@ -46,7 +48,8 @@ std::string to_text(const IpAddress& address) {
   return text;
 }
 
-/// Returns: the endpoint as an element of `set`, or "" when it does not belong there. "Every address" belongs to both families' sets.
+/// Returns: the endpoint as an element of `set`, or "" when it does not belong there. "Every address" belongs to both
+/// families' sets.
 std::string element(const Steer& steer, const EndpointSet& set) {
   const bool is_any_v4 = steer.address.is_v4() && load_be32(steer.address.v4()) == 0;
   const bool is_any_at_all = steer.address == IpAddress{};
@@ -60,7 +63,8 @@ std::string element(const Steer& steer, const EndpointSet& set) {
 /// libnftables ends the whole process when it cannot open its socket, so that is tried beforehand.
 Result<bool, std::string> try_netlink() {
   const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-  if (fd < 0) return Failure{std::string("this kernel has no nftables (") + std::strerror(errno) + "); use `port: xsk`"};
+  if (fd < 0)
+    return Failure{std::string("this kernel has no nftables (") + std::strerror(errno) + "); use `port: xsk`"};
   ::close(fd);
   return true;
 }
@@ -68,7 +72,9 @@ Result<bool, std::string> try_netlink() {
 }  // namespace
 
 KernelDrop::KernelDrop(const LinkInfo& link)
-    : device_(link.name), table_("netdev cutwater_if" + std::to_string(link.ifindex)), context_(nft_ctx_new(NFT_CTX_DEFAULT)) {
+    : device_(link.name),
+      table_("netdev cutwater_if" + std::to_string(link.ifindex)),
+      context_(nft_ctx_new(NFT_CTX_DEFAULT)) {
   nft_ctx_buffer_error(context_);
   nft_ctx_buffer_output(context_);
 }
@@ -83,7 +89,8 @@ Result<std::unique_ptr<KernelDrop>, std::string> KernelDrop::open(const LinkInfo
   for (const EndpointSet& set : kSets) {
     commands += "add set " + drop->table_ + " " + set.name + " { type " + set.type + "; }\n";
   }
-  commands += "add chain " + chain + " { type filter hook ingress device \"" + link.name + "\" priority -450; policy accept; }\n";
+  commands += "add chain " + chain + " { type filter hook ingress device \"" + link.name +
+              "\" priority -450; policy accept; }\n";
   commands += "add rule " + chain + " meta pkttype != host accept\n";
   commands += "add rule " + chain + " ether type 8021ad accept\n";
   if (vlan != 0) commands += "add rule " + chain + " ether type != 8021q accept\n";
@@ -112,10 +119,13 @@ Result<bool, std::string> KernelDrop::run(const std::string& commands) {
   if (nft_run_cmd_from_buffer(context_, commands.c_str()) == 0) return true;
   const std::string why = nft_ctx_get_error_buffer(context_);
   if (why.find("Operation not permitted") != std::string::npos) {
-    return Failure{device_ + ": no permission to set nftables rules (CAP_NET_ADMIN), or another Cutwater process is using this device"};
+    return Failure{
+        device_ +
+        ": no permission to set nftables rules (CAP_NET_ADMIN), or another Cutwater process is using this device"};
   }
   if (why.find("File exists") != std::string::npos) {
-    return Failure{device_ + ": the nftables table \"" + table_ + "\" exists already: another Cutwater process is using this device"};
+    return Failure{device_ + ": the nftables table \"" + table_ +
+                   "\" exists already: another Cutwater process is using this device"};
   }
   return Failure{device_ + ": nftables refuses our rules: " + why.substr(0, why.find('\n'))};
 }

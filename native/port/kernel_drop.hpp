@@ -1,6 +1,6 @@
-// Keeps the kernel's own stack away from steered packets that a packet port only listens to: without it, the stack would answer them
-// with RST or forward them a second time. An nftables table at the device's ingress, behind the tap, owned by this process: the kernel
-// removes it when the process ends, however it ends, and lets nobody else change it.
+// Keeps the kernel's own stack away from steered packets that a packet port only listens to: without it, the stack
+// would answer them with RST or forward them a second time. An nftables table at the device's ingress, behind the tap,
+// owned by this process: the kernel removes it when the process ends, however it ends, and lets nobody else change it.
 // Used by: packet_port.cpp. Thread: control thread.
 // Implements: H12.
 #pragma once

@@ -92,7 +92,8 @@ std::string no_such_device(std::string_view device) {
 }  // namespace
 
 Result<LinkInfo, std::string> read_link(std::string_view device) {
-  if (device.empty() || device.size() >= IFNAMSIZ) return Failure{"\"" + std::string(device) + "\" is not a device name: 1 to 15 characters"};
+  if (device.empty() || device.size() >= IFNAMSIZ)
+    return Failure{"\"" + std::string(device) + "\" is not a device name: 1 to 15 characters"};
   DeviceQuery query(device);
   LinkInfo link;
   link.name = device;
@@ -113,8 +114,8 @@ Result<LinkInfo, std::string> read_link(std::string_view device) {
 }
 
 std::vector<std::string> harmful_offloads(const LinkInfo& link) {
-  // A card computes checksums and cuts segments below us, where it does no harm to what we send; only what it joins on the way in does.
-  // veth has no wire: what its own end leaves undone, the other end receives undone.
+  // A card computes checksums and cuts segments below us, where it does no harm to what we send; only what it joins on
+  // the way in does. veth has no wire: what its own end leaves undone, the other end receives undone.
   const bool has_no_wire = link.driver == "veth";
   std::vector<std::string> names;
   const auto add = [&names](OffloadState state, const char* name) {
@@ -132,18 +133,22 @@ std::vector<std::string> harmful_offloads(const LinkInfo& link) {
 Result<Offloads, std::string> set_offloads_off(std::string_view device) {
   if (auto link = read_link(device); !link) return Failure{link.error()};
   DeviceQuery query(device);
-  // Segmentation needs checksums, so it goes first. A refusal of one is no reason not to try the next: the outcome is read back.
-  static constexpr std::uint32_t kOffCommands[] = {ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO, ETHTOOL_STXCSUM, ETHTOOL_SRXCSUM};
+  // Segmentation needs checksums, so it goes first. A refusal of one is no reason not to try the next: the outcome is
+  // read back.
+  static constexpr std::uint32_t kOffCommands[] = {ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO, ETHTOOL_STXCSUM,
+                                                   ETHTOOL_SRXCSUM};
   bool is_forbidden = false;
   for (const std::uint32_t command : kOffCommands) {
     ethtool_value value{.cmd = command, .data = 0};
     is_forbidden |= !query.ethtool(value) && errno == EPERM;
   }
   if (const auto flags = read_flags(query)) {
-    ethtool_value value{.cmd = ETHTOOL_SFLAGS, .data = *flags & ~std::uint32_t{ETH_FLAG_LRO | ETH_FLAG_RXVLAN | ETH_FLAG_TXVLAN}};
+    ethtool_value value{.cmd = ETHTOOL_SFLAGS,
+                        .data = *flags & ~std::uint32_t{ETH_FLAG_LRO | ETH_FLAG_RXVLAN | ETH_FLAG_TXVLAN}};
     is_forbidden |= !query.ethtool(value) && errno == EPERM;
   }
-  if (is_forbidden) return Failure{std::string(device) + ": no permission to change offloads (CAP_NET_ADMIN in its network namespace)"};
+  if (is_forbidden)
+    return Failure{std::string(device) + ": no permission to change offloads (CAP_NET_ADMIN in its network namespace)"};
   return read_offloads(query);
 }
 

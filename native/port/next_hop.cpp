@@ -77,7 +77,8 @@ int ask(mnl_socket* socket, nlmsghdr* request, std::uint32_t sequence, const OnM
   while (true) {
     const auto bytes = mnl_socket_recvfrom(socket, buffer.data(), buffer.size());
     if (bytes < 0) return errno;
-    const int more = mnl_cb_run(buffer.data(), static_cast<std::size_t>(bytes), sequence, mnl_socket_get_portid(socket), deliver, data);
+    const int more = mnl_cb_run(buffer.data(), static_cast<std::size_t>(bytes), sequence, mnl_socket_get_portid(socket),
+                                deliver, data);
     if (more < 0) return errno;
     if (more == MNL_CB_STOP || (request->nlmsg_flags & (NLM_F_DUMP | NLM_F_ACK)) == 0) return 0;
   }
@@ -107,18 +108,21 @@ Neighbour read_neighbour(mnl_socket* socket, std::uint32_t sequence, const IpAdd
   header->ndm_ifindex = static_cast<int>(ifindex);
   put_address(request, NDA_DST, address);
   Neighbour found;
-  ask(socket, request, sequence, [&found](const nlmsghdr* message) {  // an unknown neighbour is an error, and leaves NUD_NONE
-    if (message->nlmsg_type != RTM_NEWNEIGH || mnl_nlmsg_get_payload_len(message) < sizeof(ndmsg)) return;
-    found.state = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(message))->ndm_state;
-    for_each_attribute(message, sizeof(ndmsg), [&found](const nlattr* attribute) {
-      if (mnl_attr_get_type(attribute) != NDA_LLADDR || mnl_attr_get_payload_len(attribute) != 6) return;
-      std::memcpy(found.mac.emplace().data(), mnl_attr_get_payload(attribute), 6);
-    });
-  });
+  ask(socket, request, sequence,
+      [&found](const nlmsghdr* message) {  // an unknown neighbour is an error, and leaves NUD_NONE
+        if (message->nlmsg_type != RTM_NEWNEIGH || mnl_nlmsg_get_payload_len(message) < sizeof(ndmsg)) return;
+        found.state = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(message))->ndm_state;
+        for_each_attribute(message, sizeof(ndmsg), [&found](const nlattr* attribute) {
+          if (mnl_attr_get_type(attribute) != NDA_LLADDR || mnl_attr_get_payload_len(attribute) != 6) return;
+          std::memcpy(found.mac.emplace().data(), mnl_attr_get_payload(attribute), 6);
+        });
+      });
   return found;
 }
 
-bool is_usable(const Neighbour& neighbour) noexcept { return (neighbour.state & kUsableStates) != 0 && neighbour.mac.has_value(); }
+bool is_usable(const Neighbour& neighbour) noexcept {
+  return (neighbour.state & kUsableStates) != 0 && neighbour.mac.has_value();
+}
 
 struct Route {
   std::uint8_t type = RTN_UNSPEC;
@@ -134,7 +138,8 @@ Route read_route(const nlmsghdr* message) {
     const auto type = mnl_attr_get_type(attribute);
     if (type == RTA_OIF && mnl_attr_get_payload_len(attribute) == 4) route.ifindex = mnl_attr_get_u32(attribute);
     if (type == RTA_GATEWAY) route.gateway = address_in(attribute);
-    if (type == RTA_VIA && mnl_attr_get_payload_len(attribute) == 2 + 16) {  // an IPv4 route by an IPv6 router (RFC 5549)
+    if (type == RTA_VIA &&
+        mnl_attr_get_payload_len(attribute) == 2 + 16) {  // an IPv4 route by an IPv6 router (RFC 5549)
       const auto* via = static_cast<const std::uint8_t*>(mnl_attr_get_payload(attribute));
       route.gateway = IpAddress::from_v6(via + 2);
     }
@@ -147,7 +152,8 @@ struct RouteAnswer {
   Route route;
 };
 
-RouteAnswer ask_route(mnl_socket* socket, std::uint32_t sequence, const IpAddress& destination, std::uint32_t ifindex, std::uint32_t flags) {
+RouteAnswer ask_route(mnl_socket* socket, std::uint32_t sequence, const IpAddress& destination, std::uint32_t ifindex,
+                      std::uint32_t flags) {
   alignas(nlmsghdr) std::array<char, kMessageBytes> buffer{};
   nlmsghdr* request = new_request(buffer, RTM_GETROUTE, 0);
   auto* header = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(rtmsg)));
@@ -157,7 +163,8 @@ RouteAnswer ask_route(mnl_socket* socket, std::uint32_t sequence, const IpAddres
   put_address(request, RTA_DST, destination);
   if (ifindex != 0) mnl_attr_put_u32(request, RTA_OIF, ifindex);
   RouteAnswer answer;
-  answer.error = ask(socket, request, sequence, [&answer](const nlmsghdr* message) { answer.route = read_route(message); });
+  answer.error =
+      ask(socket, request, sequence, [&answer](const nlmsghdr* message) { answer.route = read_route(message); });
   return answer;
 }
 
@@ -174,8 +181,10 @@ mnl_socket* open_socket(unsigned groups) {
 Result<std::unique_ptr<NextHops>, std::string> NextHops::open() {
   std::unique_ptr<NextHops> hops(new NextHops());
   hops->requests_ = open_socket(0);
-  hops->monitor_ = open_socket(RTMGRP_NEIGH | RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
-  if (hops->requests_ == nullptr || hops->monitor_ == nullptr) return Failure{std::string("routes cannot be read (netlink): ") + std::strerror(errno)};
+  hops->monitor_ = open_socket(RTMGRP_NEIGH | RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_IFADDR |
+                               RTMGRP_IPV6_IFADDR);
+  if (hops->requests_ == nullptr || hops->monitor_ == nullptr)
+    return Failure{std::string("routes cannot be read (netlink): ") + std::strerror(errno)};
   return hops;
 }
 
@@ -193,18 +202,22 @@ Result<IpAddress, std::string> NextHops::route(const IpAddress& destination, std
   if (ask_route(requests_, ++sequence_, destination, 0, 0).route.type == RTN_LOCAL) {
     return Failure{to_text(destination) + " is this host's own address; the next hop must be another station"};
   }
-  // The route that matched, not only a way out: asked for a device, Linux takes an IPv4 destination without a route to be on the link.
+  // The route that matched, not only a way out: asked for a device, Linux takes an IPv4 destination without a route to
+  // be on the link.
   const RouteAnswer match = ask_route(requests_, ++sequence_, destination, ifindex, RTM_F_FIB_MATCH);
   const RouteAnswer answer = ask_route(requests_, ++sequence_, destination, ifindex, 0);
   if (match.error == ENODEV || answer.error == ENODEV) return Failure{"no way to " + by + ": no such device"};
   if (match.error != 0 || answer.error != 0 || answer.route.ifindex != ifindex) {
-    return Failure{"no route to " + by + " (`ip route get " + to_text(destination) + " oif " + device_name(ifindex) + "`)"};
+    return Failure{"no route to " + by + " (`ip route get " + to_text(destination) + " oif " + device_name(ifindex) +
+                   "`)"};
   }
-  if (answer.route.type != RTN_UNICAST) return Failure{"no way to " + by + ": the route says it is not a single station that can be reached"};
+  if (answer.route.type != RTN_UNICAST)
+    return Failure{"no way to " + by + ": the route says it is not a single station that can be reached"};
   return answer.route.gateway.value_or(destination);
 }
 
-/// Has the kernel resolve a neighbour, or check one it has not heard of lately, as if a packet of its own were going there.
+/// Has the kernel resolve a neighbour, or check one it has not heard of lately, as if a packet of its own were going
+/// there.
 void NextHops::ask_network(const IpAddress& neighbour, std::uint32_t ifindex) {
   alignas(nlmsghdr) std::array<char, kMessageBytes> buffer{};
   nlmsghdr* request = new_request(buffer, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_ACK);
@@ -217,7 +230,8 @@ void NextHops::ask_network(const IpAddress& neighbour, std::uint32_t ifindex) {
   ask(requests_, request, ++sequence_, [](const nlmsghdr*) {});  // a refusal shows in that no answer comes
 }
 
-Result<NextHop, std::string> NextHops::find(const IpAddress& destination, std::uint32_t ifindex, std::chrono::milliseconds patience) {
+Result<NextHop, std::string> NextHops::find(const IpAddress& destination, std::uint32_t ifindex,
+                                            std::chrono::milliseconds patience) {
   Followed& followed = follow(destination, ifindex);
   followed.is_known = false;
   const auto neighbour = route(destination, ifindex);
@@ -226,14 +240,16 @@ Result<NextHop, std::string> NextHops::find(const IpAddress& destination, std::u
   Neighbour found = read_neighbour(requests_, ++sequence_, *neighbour, ifindex);
   while (!is_usable(found) && std::chrono::steady_clock::now() < end) {
     const bool is_being_asked = (found.state & NUD_INCOMPLETE) != 0;
-    if (!is_being_asked) ask_network(*neighbour, ifindex);  // not yet, or the kernel gave up: a device just up may take seconds
+    if (!is_being_asked)
+      ask_network(*neighbour, ifindex);  // not yet, or the kernel gave up: a device just up may take seconds
     ::poll(nullptr, 0, static_cast<int>(kPause.count()));
     found = read_neighbour(requests_, ++sequence_, *neighbour, ifindex);
   }
   if (!is_usable(found)) {
     const bool is_router = *neighbour != destination;
-    return Failure{to_text(*neighbour) + (is_router ? ", the router on the way to " + to_text(destination) + "," : std::string()) +
-                   " does not answer " + (neighbour->is_v4() ? "ARP" : "neighbour solicitations") + " on " + device_name(ifindex)};
+    return Failure{
+        to_text(*neighbour) + (is_router ? ", the router on the way to " + to_text(destination) + "," : std::string()) +
+        " does not answer " + (neighbour->is_v4() ? "ARP" : "neighbour solicitations") + " on " + device_name(ifindex)};
   }
   followed.is_known = true;
   followed.hop = {.mac = *found.mac, .neighbour = *neighbour};
@@ -271,7 +287,8 @@ NextHops::Followed& NextHops::follow(const IpAddress& destination, std::uint32_t
   return followed_.emplace_back(Followed{.destination = destination, .ifindex = ifindex, .is_known = false, .hop = {}});
 }
 
-/// What changed is read afresh, so the messages themselves are of no interest; an overflow (ENOBUFS) is as good as a message.
+/// What changed is read afresh, so the messages themselves are of no interest; an overflow (ENOBUFS) is as good as a
+/// message.
 void NextHops::drain_monitor() noexcept {
   std::array<char, kMessageBytes> buffer;
   while (::recv(fd(), buffer.data(), buffer.size(), MSG_DONTWAIT) > 0 || errno == ENOBUFS) {

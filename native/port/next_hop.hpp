@@ -1,6 +1,6 @@
-// The way to an address by a device, as the kernel would go: its route tables say which neighbour, its neighbour table which hardware
-// address. The appliance keeps neither of its own. Answers are remembered and followed by a netlink monitor.
-// Thread: control thread. Used by: engine when it builds Services, `doctor`.
+// The way to an address by a device, as the kernel would go: its route tables say which neighbour, its neighbour table
+// which hardware address. The appliance keeps neither of its own. Answers are remembered and followed by a netlink
+// monitor. Thread: control thread. Used by: engine when it builds Services, `doctor`.
 #pragma once
 
 #include <chrono>
@@ -30,15 +30,16 @@ class NextHops {
   NextHops(const NextHops&) = delete;
   NextHops& operator=(const NextHops&) = delete;
 
-  /// Finds the next hop, asks the network (ARP, neighbour discovery) when the kernel does not know it, and waits that long at most.
-  /// Found or not, the pair is followed from now on.
-  /// Errors, in words: no route by this device, the address is this host's own, the neighbour does not answer.
-  Result<NextHop, std::string> find(const IpAddress& destination, std::uint32_t ifindex, std::chrono::milliseconds patience);
+  /// Finds the next hop, asks the network (ARP, neighbour discovery) when the kernel does not know it, and waits that
+  /// long at most. Found or not, the pair is followed from now on. Errors, in words: no route by this device, the
+  /// address is this host's own, the neighbour does not answer.
+  Result<NextHop, std::string> find(const IpAddress& destination, std::uint32_t ifindex,
+                                    std::chrono::milliseconds patience);
 
   /// Readable when routes, neighbours or links changed; then call refresh().
   [[nodiscard]] int fd() const noexcept;
-  /// Looks at everything followed again, without waiting, and has the kernel probe neighbours it has not heard of lately: packets that
-  /// pass beside the stack do not keep its table fresh, so call this every few seconds, too.
+  /// Looks at everything followed again, without waiting, and has the kernel probe neighbours it has not heard of
+  /// lately: packets that pass beside the stack do not keep its table fresh, so call this every few seconds, too.
   /// Returns: true when an answer differs from what find() or the last refresh() said.
   bool refresh();
   /// What is known now, without asking anybody. nullptr when it was never looked for or is unknown at present.

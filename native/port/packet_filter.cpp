@@ -1,6 +1,7 @@
-// Classic BPF, written by a small assembler. Each address family first brings what it compares into scratch memory, from the TCP
-// packet or from the packet an ICMP error quotes, and then runs through one clause per endpoint.
-// A load beyond the packet's end rejects it, so lengths need no checks here. Source of the offsets: RFC 791, 792, 8200, 4443, 9293.
+// Classic BPF, written by a small assembler. Each address family first brings what it compares into scratch memory,
+// from the TCP packet or from the packet an ICMP error quotes, and then runs through one clause per endpoint. A load
+// beyond the packet's end rejects it, so lengths need no checks here. Source of the offsets: RFC 791, 792, 8200, 4443,
+// 9293.
 #include "port/packet_filter.hpp"
 
 #include <cstring>
@@ -53,7 +54,9 @@ class Assembler {
     leave(kReject);
   }
   /// Goes on behind `instructions` more when A is not the value.
-  void skip_unless(std::uint32_t value, std::uint8_t instructions) { emit(BPF_JMP | BPF_JEQ | BPF_K, value, 0, instructions); }
+  void skip_unless(std::uint32_t value, std::uint8_t instructions) {
+    emit(BPF_JMP | BPF_JEQ | BPF_K, value, 0, instructions);
+  }
 
   /// Goes on at what land() names later, when A is not the value.
   std::size_t jump_unless(std::uint32_t value) {
@@ -197,7 +200,8 @@ Result<std::vector<sock_filter>, std::string> packet_filter(std::span<const Stee
   v6_section(to, endpoints);
   auto program = to.take();
   if (program.size() > BPF_MAXINSNS) {
-    return Failure{std::to_string(endpoints.size()) + " endpoints are more than a packet port's filter holds; use `port: xsk`"};
+    return Failure{std::to_string(endpoints.size()) +
+                   " endpoints are more than a packet port's filter holds; use `port: xsk`"};
   }
   return program;
 }

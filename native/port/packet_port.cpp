@@ -1,5 +1,5 @@
-// The rings of a packet port. A slot belongs to the kernel or to us as its status word says; that word is the only thing shared.
-// Source: Linux Documentation/networking/packet_mmap.rst.
+// The rings of a packet port. A slot belongs to the kernel or to us as its status word says; that word is the only
+// thing shared. Source: Linux Documentation/networking/packet_mmap.rst.
 #include "port/packet_port.hpp"
 
 #include <arpa/inet.h>
@@ -20,11 +20,12 @@
 namespace cutwater::port {
 namespace {
 
-constexpr std::uint32_t kSlotBytes = 4096;        // header, address and kMaxPacketBytes fit
-constexpr std::uint32_t kBlockBytes = 1U << 16;   // the kernel allocates rings in blocks; any multiple of a slot will do
+constexpr std::uint32_t kSlotBytes = 4096;       // header, address and kMaxPacketBytes fit
+constexpr std::uint32_t kBlockBytes = 1U << 16;  // the kernel allocates rings in blocks; any multiple of a slot will do
 constexpr std::uint32_t kEthernetBytes = 14, kVlanBytes = 4, kMacsBytes = 12;
 constexpr std::uint32_t kMaxMtu = kMaxPacketBytes - kEthernetBytes - kVlanBytes;
-constexpr std::uint32_t kTxDataOffset = TPACKET2_HDRLEN - sizeof(sockaddr_ll);  // where the kernel looks for it in a tx slot
+constexpr std::uint32_t kTxDataOffset =
+    TPACKET2_HDRLEN - sizeof(sockaddr_ll);  // where the kernel looks for it in a tx slot
 
 std::uint32_t load_status(const tpacket2_hdr& slot) noexcept {
   return __atomic_load_n(&slot.tp_status, __ATOMIC_ACQUIRE);  // pairs with the kernel's hand-over
@@ -33,8 +34,9 @@ void store_status(tpacket2_hdr& slot, std::uint32_t status) noexcept {
   __atomic_store_n(&slot.tp_status, status, __ATOMIC_RELEASE);  // what we read or wrote in the slot comes before
 }
 
-/// Finishes a TCP checksum that the sender left to a device which never came (veth with tx offload): the field holds the pseudo
-/// header's share, so the sum over the segment with the field as it is completes it. Leaves all else than whole TCP packets alone.
+/// Finishes a TCP checksum that the sender left to a device which never came (veth with tx offload): the field holds
+/// the pseudo header's share, so the sum over the segment with the field as it is completes it. Leaves all else than
+/// whole TCP packets alone.
 void complete_checksum(MutableBytes packet) noexcept {
   std::size_t at = kEthernetBytes;
   if (packet.size() < at + 40) return;
@@ -78,9 +80,11 @@ Result<std::unique_ptr<PacketPort>, std::string> PacketPort::open(const PacketCo
   if (!link) return Failure{link.error()};
   if (link->mtu > kMaxMtu) {
     return Failure{link->name + ": MTU " + std::to_string(link->mtu) + " is more than a packet chunk holds; at most " +
-                   std::to_string(kMaxMtu) + " (`ip link set dev " + link->name + " mtu " + std::to_string(kMaxMtu) + "`)"};
+                   std::to_string(kMaxMtu) + " (`ip link set dev " + link->name + " mtu " + std::to_string(kMaxMtu) +
+                   "`)"};
   }
-  if (config.vlan > 4094) return Failure{link->name + ": VLAN " + std::to_string(config.vlan) + " does not exist; 1 to 4094, or 0 for none"};
+  if (config.vlan > 4094)
+    return Failure{link->name + ": VLAN " + std::to_string(config.vlan) + " does not exist; 1 to 4094, or 0 for none"};
   if (!std::has_single_bit(config.ring_packets) || config.ring_packets < kBlockBytes / kSlotBytes) {
     return Failure{std::string("ring_packets must be a power of two, at least 16")};
   }
@@ -109,8 +113,10 @@ Result<bool, std::string> PacketPort::open_socket() {
   if (fd_ < 0) return Failure{failed("packet socket")};
   const int version = TPACKET_V2;
   const int on = 1;
-  if (::setsockopt(fd_, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) != 0) return Failure{failed("TPACKET_V2")};
-  if (::setsockopt(fd_, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) != 0) return Failure{failed("PACKET_IGNORE_OUTGOING")};
+  if (::setsockopt(fd_, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) != 0)
+    return Failure{failed("TPACKET_V2")};
+  if (::setsockopt(fd_, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) != 0)
+    return Failure{failed("PACKET_IGNORE_OUTGOING")};
   // A packet the device refuses is lost like any other, and does not stop those behind it.
   if (::setsockopt(fd_, SOL_PACKET, PACKET_LOSS, &on, sizeof(on)) != 0) return Failure{failed("PACKET_LOSS")};
   return true;
@@ -146,7 +152,8 @@ Result<bool, std::string> PacketPort::set_filter(std::span<const Steer> endpoint
   const sock_fprog filter{.len = static_cast<std::uint16_t>(program->size()), .filter = program->data()};
   if (::setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) == 0) return true;
   if (errno == ENOMEM) {
-    return Failure{link_.name + ": " + std::to_string(endpoints.size()) + " endpoints make a filter larger than net.core.optmem_max allows"};
+    return Failure{link_.name + ": " + std::to_string(endpoints.size()) +
+                   " endpoints make a filter larger than net.core.optmem_max allows"};
   }
   return Failure{failed("socket filter")};
 }
@@ -193,7 +200,8 @@ std::size_t PacketPort::rx(std::span<Packet> burst) noexcept {
 void PacketPort::copy_in(const tpacket2_hdr& slot, Packet& packet) noexcept {
   const std::uint8_t* from = reinterpret_cast<const std::uint8_t*>(&slot) + slot.tp_mac;
   if ((slot.tp_status & TP_STATUS_VLAN_VALID) != 0 && slot.tp_len >= kMacsBytes) {
-    const std::uint16_t type = (slot.tp_status & TP_STATUS_VLAN_TPID_VALID) != 0 ? slot.tp_vlan_tpid : std::uint16_t{ETH_P_8021Q};
+    const std::uint16_t type =
+        (slot.tp_status & TP_STATUS_VLAN_TPID_VALID) != 0 ? slot.tp_vlan_tpid : std::uint16_t{ETH_P_8021Q};
     std::memcpy(packet.data, from, kMacsBytes);
     store_be16(packet.data + kMacsBytes, type);
     store_be16(packet.data + kMacsBytes + 2, slot.tp_vlan_tci);

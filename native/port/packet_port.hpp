@@ -1,9 +1,8 @@
-// AF_PACKET with mapped rings: the port that needs neither a BPF program nor root of the machine, only CAP_NET_RAW and CAP_NET_ADMIN in
-// the device's own network namespace (so a user namespace will do). One copy each way. TPACKET_V2, not V3: V3 hands packets over in
-// blocks, and a lone packet waits for its block's timer (D-0010).
-// The kernel sees the same packets; kernel_drop keeps its stack away from the steered ones.
-// Thread: opened and steered by the control thread, else the owning worker's.
-// Implements: H12.
+// AF_PACKET with mapped rings: the port that needs neither a BPF program nor root of the machine, only CAP_NET_RAW and
+// CAP_NET_ADMIN in the device's own network namespace (so a user namespace will do). One copy each way. TPACKET_V2, not
+// V3: V3 hands packets over in blocks, and a lone packet waits for its block's timer (D-0010). The kernel sees the same
+// packets; kernel_drop keeps its stack away from the steered ones. Thread: opened and steered by the control thread,
+// else the owning worker's. Implements: H12.
 #pragma once
 
 #include <linux/if_packet.h>
@@ -19,13 +18,14 @@ namespace cutwater::port {
 
 struct PacketConfig {
   std::string device;
-  std::uint16_t vlan = 0;               // only packets with this tag; 0: only untagged ones
-  std::uint32_t ring_packets = 2048;    // each way; 4 KiB each
+  std::uint16_t vlan = 0;             // only packets with this tag; 0: only untagged ones
+  std::uint32_t ring_packets = 2048;  // each way; 4 KiB each
 };
 
 class PacketPort final : public Port, public Steering {
  public:
-  /// Errors: no such device, no permission, MTU too large, another Cutwater process on the device. Leaves: the device as it was.
+  /// Errors: no such device, no permission, MTU too large, another Cutwater process on the device. Leaves: the device
+  /// as it was.
   static Result<std::unique_ptr<PacketPort>, std::string> open(const PacketConfig& config, ChunkPool& pool);
   ~PacketPort() override;
   PacketPort(const PacketPort&) = delete;

@@ -1,5 +1,5 @@
-// A capture file as a port: rx replays it, tx is written to another file. As fast as the worker asks; no waiting, no clock (I7).
-// Thread: owning worker.
+// A capture file as a port: rx replays it, tx is written to another file. As fast as the worker asks; no waiting, no
+// clock (I7). Thread: owning worker.
 #pragma once
 
 #include <memory>

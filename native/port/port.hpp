@@ -26,7 +26,8 @@ struct PortReport {
 
 /// What a port itself lost or held back; whatever happens after rx() is counted by the path. Never reset.
 struct PortCounters {
-  std::uint64_t rx_oversize = 0;      // longer than the MTU allows: an offload joins packets (operator: turn tso, gso, gro, lro off)
+  std::uint64_t rx_oversize =
+      0;  // longer than the MTU allows: an offload joins packets (operator: turn tso, gso, gro, lro off)
   std::uint64_t rx_pool_dry = 0;      // refills that found no chunk (operator: more chunks)
   std::uint64_t rx_kernel_drops = 0;  // the kernel found our ring full or no chunk to fill: the worker is too slow
   std::uint64_t tx_not_admitted = 0;  // tx ring full: the device is too slow
@@ -36,7 +37,8 @@ struct PortCounters {
 class Port {
  public:
   virtual ~Port() = default;
-  /// Fills `burst` with received packets. The caller owns their chunks from here. Refills the receive side from the pool.
+  /// Fills `burst` with received packets. The caller owns their chunks from here. Refills the receive side from the
+  /// pool.
   virtual std::size_t rx(std::span<Packet> burst) noexcept = 0;
   /// Sends packets. Takes all chunks, sent or not: what the ring does not admit goes back to the pool.
   /// Returns: how many were admitted (a prefix). Wakes the kernel when it asks; reclaims completions.
@@ -50,8 +52,9 @@ class Port {
 
 /// A TCP endpoint whose packets are ours; everything else stays with the kernel (H12).
 ///
-/// The address ::ffff:0.0.0.0 stands for every IPv4 address and :: for every address at all. Beware: with match `source` that also takes
-/// the answers to connections which this host itself opens to that port elsewhere, so it is for hosts that open none.
+/// The address ::ffff:0.0.0.0 stands for every IPv4 address and :: for every address at all. Beware: with match
+/// `source` that also takes the answers to connections which this host itself opens to that port elsewhere, so it is
+/// for hosts that open none.
 struct Steer {
   enum class Match : std::uint8_t { destination, source };  // client side: to the service; server side: from the server
   Match match = Match::destination;
@@ -60,8 +63,9 @@ struct Steer {
   bool operator==(const Steer&) const = default;
 };
 
-/// Decides which packets of a device come to its ports. Starts empty: until steer() is called, the kernel keeps everything.
-/// Implementations: XdpRedirect (all xsk ports of a device), PacketPort (itself). Thread: control thread; workers may be running.
+/// Decides which packets of a device come to its ports. Starts empty: until steer() is called, the kernel keeps
+/// everything. Implementations: XdpRedirect (all xsk ports of a device), PacketPort (itself). Thread: control thread;
+/// workers may be running.
 class Steering {
  public:
   virtual ~Steering() = default;

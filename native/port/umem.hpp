@@ -1,13 +1,13 @@
-// The chunk pool registered with the kernel as the packet memory of AF_XDP sockets, and the record of which chunks the kernel holds.
-// That record is what gives them back when the sockets close: rings of a driver cannot be read back.
-// Used by: xsk_port.cpp. Thread: owning worker, set-up and end by the control thread.
+// The chunk pool registered with the kernel as the packet memory of AF_XDP sockets, and the record of which chunks the
+// kernel holds. That record is what gives them back when the sockets close: rings of a driver cannot be read back. Used
+// by: xsk_port.cpp. Thread: owning worker, set-up and end by the control thread.
 #pragma once
+
+#include <xdp/xsk.h>
 
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <xdp/xsk.h>
 
 #include "base/result.hpp"
 #include "port/chunk_pool.hpp"
@@ -17,8 +17,8 @@ namespace cutwater::port {
 class Umem {
  public:
   /// `fill` and `completion` become the rings of the first socket bound to this memory; they must stay where they are.
-  static Result<std::shared_ptr<Umem>, std::string> open(ChunkPool& pool, xsk_ring_prod& fill, xsk_ring_cons& completion,
-                                                         std::uint32_t ring_entries);
+  static Result<std::shared_ptr<Umem>, std::string> open(ChunkPool& pool, xsk_ring_prod& fill,
+                                                         xsk_ring_cons& completion, std::uint32_t ring_entries);
   /// Closes the last socket and puts every chunk that the kernel still held back into the pool.
   ~Umem();
   Umem(const Umem&) = delete;

@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
 #include <unistd.h>
+#include <xdp/libxdp.h>
 
 #include <cerrno>
 #include <cstring>
@@ -18,7 +19,7 @@
 namespace cutwater::port {
 namespace {
 
-constexpr char kProgramName[] = "cutwater_redir";  // at most 15 characters: the kernel keeps no more
+constexpr char kProgramName[] = "cutwater_redir";            // at most 15 characters: the kernel keeps no more
 constexpr std::uint32_t kMaxMtu = kMaxPacketBytes - 14 - 4;  // Ethernet header and one VLAN tag
 
 std::string reason(int error) { return std::strerror(error < 0 ? -error : error); }
@@ -69,13 +70,14 @@ Result<bool, std::string> clear_device(const LinkInfo& link) {
   const Attached found = read_attached(link.ifindex);
   if (found.id == 0) return true;
   if (found.name != kProgramName) {
-    return Failure{link.name + ": an XDP program of someone else is attached (\"" + found.name + "\", id " + std::to_string(found.id) +
-                   "); Cutwater does not touch it. Remove it (`ip link set dev " + link.name +
-                   " xdp off`, or stop its owner) or use `port: packet`"};
+    return Failure{link.name + ": an XDP program of someone else is attached (\"" + found.name + "\", id " +
+                   std::to_string(found.id) + "); Cutwater does not touch it. Remove it (`ip link set dev " +
+                   link.name + " xdp off`, or stop its owner) or use `port: packet`"};
   }
   const std::uint32_t flags = found.mode == AttachMode::driver ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE;
   if (const int error = bpf_xdp_detach(static_cast<int>(link.ifindex), flags, nullptr); error != 0) {
-    return Failure{link.name + ": another Cutwater process is using this device (its XDP program has id " + std::to_string(found.id) + ")"};
+    return Failure{link.name + ": another Cutwater process is using this device (its XDP program has id " +
+                   std::to_string(found.id) + ")"};
   }
   return true;
 }
@@ -83,26 +85,33 @@ Result<bool, std::string> clear_device(const LinkInfo& link) {
 std::string attach_error(const LinkInfo& link, AttachMode wanted, int error) {
   const char* mode = wanted == AttachMode::driver ? "driver" : "generic";
   return link.name + ": the XDP program cannot be attached in " + mode + " mode: " + reason(error) +
-         (wanted == AttachMode::driver ? " (driver \"" + link.driver + "\"; its kernel log line says why; `attach: generic` works everywhere)" : "");
+         (wanted == AttachMode::driver
+              ? " (driver \"" + link.driver + "\"; its kernel log line says why; `attach: generic` works everywhere)"
+              : "");
 }
 
 }  // namespace
 
 std::size_t XdpRedirect::SteerHash::operator()(const Steer& steer) const noexcept {
   const std::string_view address(reinterpret_cast<const char*>(steer.address.bytes.data()), steer.address.bytes.size());
-  return std::hash<std::string_view>{}(address) * 31 + steer.port * 2U + static_cast<std::size_t>(steer.match);
+  return std::hash<std::string_view>{}(address)*31 + steer.port * 2U + static_cast<std::size_t>(steer.match);
 }
 
 Result<std::shared_ptr<XdpRedirect>, std::string> XdpRedirect::attach(const RedirectConfig& config) {
+  libbpf_set_print(nullptr);  // what libraries would write on the terminal is in our errors
+  libxdp_set_print(nullptr);
   auto link = read_link(config.device);
   if (!link) return Failure{link.error()};
   if (link->mtu > kMaxMtu) {
     return Failure{link->name + ": MTU " + std::to_string(link->mtu) + " is more than a packet chunk holds; at most " +
-                   std::to_string(kMaxMtu) + " (`ip link set dev " + link->name + " mtu " + std::to_string(kMaxMtu) + "`)"};
+                   std::to_string(kMaxMtu) + " (`ip link set dev " + link->name + " mtu " + std::to_string(kMaxMtu) +
+                   "`)"};
   }
-  if (config.vlan > 4094) return Failure{link->name + ": VLAN " + std::to_string(config.vlan) + " does not exist; 1 to 4094, or 0 for none"};
+  if (config.vlan > 4094)
+    return Failure{link->name + ": VLAN " + std::to_string(config.vlan) + " does not exist; 1 to 4094, or 0 for none"};
   if (config.vlan != 0 && link->offloads.rx_vlan == OffloadState::on && link->driver != "veth") {
-    return Failure{link->name + ": the device takes VLAN tags off before XDP sees them (`ethtool -K " + link->name + " rxvlan off`)"};
+    return Failure{link->name + ": the device takes VLAN tags off before XDP sees them (`ethtool -K " + link->name +
+                   " rxvlan off`)"};
   }
   std::shared_ptr<XdpRedirect> redirect(new XdpRedirect(std::move(*link)));
   redirect->vlan_ = config.vlan;
@@ -122,14 +131,15 @@ XdpRedirect::~XdpRedirect() {
 }
 
 Result<bool, std::string> XdpRedirect::load() {
-  libbpf_set_print(nullptr);  // a library does not write on the operator's terminal
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "cutwater");
   object_ = bpf_object__open_mem(cutwater_xdp_object, cutwater_xdp_object_bytes, &options);
   if (object_ == nullptr) return Failure{"the embedded XDP program cannot be read: " + reason(errno)};
   if (const int error = bpf_object__load(object_); error != 0) {
     if (error == -EPERM || error == -EACCES) {
-      return Failure{link_.name + ": no permission to load an XDP program (root, or CAP_BPF and CAP_NET_ADMIN outside any user namespace); "
-                                  "`port: packet` needs less"};
+      return Failure{
+          link_.name +
+          ": no permission to load an XDP program (root, or CAP_BPF and CAP_NET_ADMIN outside any user namespace); "
+          "`port: packet` needs less"};
     }
     return Failure{link_.name + ": the kernel refuses the XDP program: " + reason(error)};
   }
@@ -143,7 +153,8 @@ Result<bool, std::string> XdpRedirect::load() {
 }
 
 Result<bool, std::string> XdpRedirect::hang_on(AttachMode wanted) {
-  LIBBPF_OPTS(bpf_link_create_opts, options, .flags = wanted == AttachMode::driver ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
+  LIBBPF_OPTS(bpf_link_create_opts, options,
+              .flags = wanted == AttachMode::driver ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
   const int fd = bpf_link_create(program_fd_, static_cast<int>(link_.ifindex), BPF_XDP, &options);
   if (fd < 0) return Failure{attach_error(link_, wanted, fd)};
   link_fd_ = fd;
@@ -165,7 +176,8 @@ Result<bool, std::string> XdpRedirect::write_settings(bool has_any_v4, bool has_
 
 Result<bool, std::string> XdpRedirect::steer(std::span<const Steer> endpoints) {
   if (endpoints.size() > CUTWATER_MAX_ENDPOINTS) {
-    return Failure{link_.name + ": " + std::to_string(endpoints.size()) + " endpoints; at most " + std::to_string(CUTWATER_MAX_ENDPOINTS)};
+    return Failure{link_.name + ": " + std::to_string(endpoints.size()) + " endpoints; at most " +
+                   std::to_string(CUTWATER_MAX_ENDPOINTS)};
   }
   if (const auto now = read_link(link_.name); now) link_.mac = now->mac;  // the operator may have changed it since
   const std::unordered_set<Steer, SteerHash> wanted(endpoints.begin(), endpoints.end());
@@ -198,10 +210,12 @@ Result<bool, std::string> XdpRedirect::steer(std::span<const Steer> endpoints) {
 
 Result<bool, std::string> XdpRedirect::insert_socket(std::uint32_t queue, int socket_fd) {
   if (queue >= CUTWATER_MAX_QUEUES) {
-    return Failure{link_.name + ": queue " + std::to_string(queue) + " is beyond the " + std::to_string(CUTWATER_MAX_QUEUES) + " supported"};
+    return Failure{link_.name + ": queue " + std::to_string(queue) + " is beyond the " +
+                   std::to_string(CUTWATER_MAX_QUEUES) + " supported"};
   }
   if (const int error = bpf_map_update_elem(sockets_fd_, &queue, &socket_fd, BPF_ANY); error != 0) {
-    return Failure{link_.name + ": queue " + std::to_string(queue) + " cannot be directed to its socket: " + reason(error)};
+    return Failure{link_.name + ": queue " + std::to_string(queue) +
+                   " cannot be directed to its socket: " + reason(error)};
   }
   return true;
 }

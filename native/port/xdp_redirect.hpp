@@ -29,8 +29,9 @@ struct RedirectConfig {
 
 class XdpRedirect final : public Steering {
  public:
-  /// Loads the program and attaches it. A left-over of ours is removed; anyone else's program is left alone and is an error.
-  /// Errors: no such device, no permission, MTU too large, program of others, driver refuses. Leaves: the device as it was.
+  /// Loads the program and attaches it. A left-over of ours is removed; anyone else's program is left alone and is an
+  /// error. Errors: no such device, no permission, MTU too large, program of others, driver refuses. Leaves: the device
+  /// as it was.
   static Result<std::shared_ptr<XdpRedirect>, std::string> attach(const RedirectConfig& config);
   ~XdpRedirect() override;
   XdpRedirect(const XdpRedirect&) = delete;

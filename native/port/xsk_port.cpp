@@ -19,14 +19,17 @@
 namespace cutwater::port {
 namespace {
 
-constexpr std::uint32_t kMinPacketBytes = 14;   // an Ethernet header; the kernel would take less and never give the chunk back
+constexpr std::uint32_t kMinPacketBytes =
+    14;  // an Ethernet header; the kernel would take less and never give the chunk back
 constexpr std::uint32_t kHeaderBytes = 14 + 4;  // before the MTU begins: an Ethernet header and one VLAN tag
 constexpr std::uint32_t kKernelTxBudget = 32;   // packets the kernel sends per wake-up in copy mode
-constexpr std::uint32_t kFillShare = 2;         // fill rings take at most half of the pool: the other half is in flight or held
-constexpr std::uint32_t kMinFillChunks = 64;    // one burst per queue, or rx() stalls
-constexpr int kSendBufferBytes = 8 << 20;       // copy mode charges a socket for what the driver holds; the default is 90 packets
-constexpr int kBusyPollBudget = 64;             // packets the driver handles per poll: one burst
-constexpr int kBindAttempts = 25;               // half a second in all
+constexpr std::uint32_t kFillShare =
+    2;  // fill rings take at most half of the pool: the other half is in flight or held
+constexpr std::uint32_t kMinFillChunks = 64;  // one burst per queue, or rx() stalls
+constexpr int kSendBufferBytes =
+    8 << 20;                         // copy mode charges a socket for what the driver holds; the default is 90 packets
+constexpr int kBusyPollBudget = 64;  // packets the driver handles per poll: one burst
+constexpr int kBindAttempts = 25;    // half a second in all
 constexpr useconds_t kBindPauseUs = 20'000;
 
 /// Everything of one (device, queue) pair. Its address is known to libxdp, so it stays where it is.
@@ -38,12 +41,14 @@ struct Queue {
   xsk_ring_prod tx{};
   xsk_socket* socket = nullptr;
   int fd = -1;
-  std::uint32_t fill_target = 0;   // chunks that should be with the kernel for reception
-  std::uint32_t filled = 0;        // chunks that are
-  std::uint32_t uncompleted = 0;   // packets submitted and not completed
+  std::uint32_t fill_target = 0;  // chunks that should be with the kernel for reception
+  std::uint32_t filled = 0;       // chunks that are
+  std::uint32_t uncompleted = 0;  // packets submitted and not completed
 };
 
-std::string queue_name(const std::string& device, std::uint32_t queue) { return device + " queue " + std::to_string(queue); }
+std::string queue_name(const std::string& device, std::uint32_t queue) {
+  return device + " queue " + std::to_string(queue);
+}
 
 class XskPort final : public Port {
  public:
@@ -167,7 +172,8 @@ std::size_t XskPort::tx(std::span<const Packet> burst) noexcept {
   Queue& queue = *queues_.front();
   ChunkPool& pool = umem_->pool();
   reclaim(queue);
-  const auto room = std::min(xsk_prod_nb_free(&queue.tx, static_cast<std::uint32_t>(burst.size())), static_cast<std::uint32_t>(burst.size()));
+  const auto room = std::min(xsk_prod_nb_free(&queue.tx, static_cast<std::uint32_t>(burst.size())),
+                             static_cast<std::uint32_t>(burst.size()));
   std::uint32_t at = 0;
   if (room != 0) xsk_ring_prod__reserve(&queue.tx, room, &at);
   std::uint32_t submitted = 0;
@@ -207,15 +213,16 @@ void XskPort::reclaim(Queue& queue) noexcept {
   queue.uncompleted -= done;
 }
 
-/// Has the kernel send what is in the tx ring, when it waits to be asked. In copy mode a wake-up sends a few packets only, so several
-/// are needed; what the device does not take now is asked for again by the next rx() or tx().
+/// Has the kernel send what is in the tx ring, when it waits to be asked. In copy mode a wake-up sends a few packets
+/// only, so several are needed; what the device does not take now is asked for again by the next rx() or tx().
 void XskPort::wake_tx(Queue& queue) noexcept {
   const auto unsent = [&queue] { return queue.tx.cached_prod - __atomic_load_n(queue.tx.consumer, __ATOMIC_ACQUIRE); };
   if (!xsk_ring_prod__needs_wakeup(&queue.tx)) return;
   std::uint32_t before = unsent();
   while (before != 0) {
     const bool is_accepted = ::sendto(queue.fd, nullptr, 0, MSG_DONTWAIT, nullptr, 0) >= 0;
-    if (!is_accepted && errno != EAGAIN && errno != EBUSY && errno != ENOBUFS && errno != EINTR) return;  // device down: later
+    if (!is_accepted && errno != EAGAIN && errno != EBUSY && errno != ENOBUFS && errno != EINTR)
+      return;  // device down: later
     const std::uint32_t after = unsent();
     if (before - after < kKernelTxBudget) return;  // less than it could have sent: done, or the device is full
     before = after;
@@ -241,7 +248,8 @@ Result<bool, std::string> XskPort::open_epoll() {
   for (const auto& queue : queues_) {
     epoll_event event{};
     event.events = EPOLLIN;
-    if (::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, queue->fd, &event) != 0) return Failure{std::string("epoll: ") + std::strerror(errno)};
+    if (::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, queue->fd, &event) != 0)
+      return Failure{std::string("epoll: ") + std::strerror(errno)};
   }
   return true;
 }
@@ -262,10 +270,12 @@ void XskPort::write_report() {
              .mac = link.mac};
 }
 
-/// One attempt to bind every queue of every config to one UMEM, in one copy mode. A first zero-copy device commits the others to it.
+/// One attempt to bind every queue of every config to one UMEM, in one copy mode. A first zero-copy device commits the
+/// others to it.
 class Opening {
  public:
-  Opening(std::span<const XskConfig> configs, ChunkPool& pool, std::uint16_t copy_flag) : configs_(configs), pool_(pool), copy_flag_(copy_flag) {}
+  Opening(std::span<const XskConfig> configs, ChunkPool& pool, std::uint16_t copy_flag)
+      : configs_(configs), pool_(pool), copy_flag_(copy_flag) {}
 
   Result<std::vector<std::unique_ptr<Port>>, std::string> run();
 
@@ -292,22 +302,26 @@ std::string bind_error(const XskConfig& config, std::uint32_t queue, int error, 
   const LinkInfo& link = config.redirect->link();
   const std::string name = queue_name(link.name, queue);
   if (error == EBUSY) return name + ": in use by another AF_XDP socket (or the device is down, or being reconfigured)";
-  if (error == EINVAL && queue >= link.rx_queues) return name + ": the device has only " + std::to_string(link.rx_queues) + " queues";
+  if (error == EINVAL && queue >= link.rx_queues)
+    return name + ": the device has only " + std::to_string(link.rx_queues) + " queues";
   if (error == ENETDOWN) return name + ": the device is down (`ip link set dev " + link.name + " up`)";
   if (error == EPERM) return name + ": no permission for AF_XDP sockets (CAP_NET_RAW and CAP_NET_ADMIN)";
-  if (copy_flag == XDP_ZEROCOPY) return name + ": driver \"" + link.driver + "\" has no zero-copy: " + std::strerror(error);
+  if (copy_flag == XDP_ZEROCOPY)
+    return name + ": driver \"" + link.driver + "\" has no zero-copy: " + std::strerror(error);
   return name + ": cannot be bound: " + std::strerror(error);
 }
 
-/// Returns: 0, or the errno. Leaves: no socket; and no UMEM if this was to be its first socket, whose rings it would point to.
+/// Returns: 0, or the errno. Leaves: no socket; and no UMEM if this was to be its first socket, whose rings it would
+/// point to.
 int Opening::bind_once(const XskConfig& config, Queue& queue) {
   xsk_socket_config socket_config{};
   socket_config.rx_size = config.ring_entries;
   socket_config.tx_size = config.ring_entries;
   socket_config.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD;  // the program is ours and already there
   socket_config.bind_flags = static_cast<std::uint16_t>(XDP_USE_NEED_WAKEUP | copy_flag_);
-  const int error = xsk_socket__create_shared(&queue.socket, config.redirect->link().name.c_str(), queue.number, umem_->kernel_side(),
-                                              &queue.rx, &queue.tx, &queue.fill, &queue.completion, &socket_config);
+  const int error =
+      xsk_socket__create_shared(&queue.socket, config.redirect->link().name.c_str(), queue.number, umem_->kernel_side(),
+                                &queue.rx, &queue.tx, &queue.fill, &queue.completion, &socket_config);
   if (error != 0) queue.socket = nullptr;
   return -error;
 }
@@ -364,8 +378,8 @@ Result<std::vector<std::unique_ptr<Port>>, std::string> Opening::run() {
   for (const XskConfig& config : configs_) queue_count += static_cast<std::uint32_t>(queue_numbers(config).size());
   const std::uint32_t share = pool_.capacity() / kFillShare / std::max(1U, queue_count);
   if (share < kMinFillChunks) {
-    return Failure{std::to_string(pool_.capacity()) + " chunks are too few for " + std::to_string(queue_count) + " queues; at least " +
-                   std::to_string(kMinFillChunks * kFillShare * queue_count)};
+    return Failure{std::to_string(pool_.capacity()) + " chunks are too few for " + std::to_string(queue_count) +
+                   " queues; at least " + std::to_string(kMinFillChunks * kFillShare * queue_count)};
   }
   std::vector<std::unique_ptr<Port>> ports;
   for (const XskConfig& config : configs_) {
@@ -387,12 +401,14 @@ Result<std::vector<std::unique_ptr<Port>>, std::string> open_xsk(std::span<const
     if (!std::has_single_bit(config.ring_entries)) return Failure{std::string("ring_entries must be a power of two")};
     const bool is_generic = config.redirect->mode() == AttachMode::generic;
     if (config.copy == CopyMode::zero_copy && is_generic) {
-      return Failure{config.redirect->link().name + ": zero-copy needs driver mode, and the XDP program is attached in generic mode"};
+      return Failure{config.redirect->link().name +
+                     ": zero-copy needs driver mode, and the XDP program is attached in generic mode"};
     }
     may_zero_copy &= config.copy != CopyMode::copy && !is_generic;
     must_zero_copy |= config.copy == CopyMode::zero_copy;
   }
-  if (must_zero_copy && !may_zero_copy) return Failure{std::string("ports of one worker share their memory: all zero-copy or none")};
+  if (must_zero_copy && !may_zero_copy)
+    return Failure{std::string("ports of one worker share their memory: all zero-copy or none")};
   if (may_zero_copy) {
     auto ports = Opening(configs, pool, XDP_ZEROCOPY).run();
     if (ports || must_zero_copy) return ports;

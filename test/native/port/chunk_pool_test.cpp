@@ -1,10 +1,10 @@
 // native/port/chunk_pool.cpp
+#include "port/chunk_pool.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cstring>
 #include <set>
-
-#include "port/chunk_pool.hpp"
 
 using namespace cutwater::port;
 

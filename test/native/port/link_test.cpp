@@ -31,15 +31,18 @@ TEST_CASE("link: names the offloads that harm a port, turns them off, and says s
   const InNamespace in(net.appliance);
   REQUIRE(run("ethtool -K dev0 rx on tx on tso on gso on gro on >/dev/null 2>&1") == 0);
   const auto harmful = harmful_offloads(*read_link("dev0"));
-  for (const char* name : {"tx", "tso", "gso", "gro"}) CHECK(std::find(harmful.begin(), harmful.end(), name) != harmful.end());
+  for (const char* name : {"tx", "tso", "gso", "gro"})
+    CHECK(std::find(harmful.begin(), harmful.end(), name) != harmful.end());
   const auto left = set_offloads_off("dev0");
   REQUIRE(left.has_value());
-  for (const OffloadState state : {left->tso, left->gso, left->gro, left->tx_checksum, left->rx_checksum, left->rx_vlan, left->tx_vlan}) {
+  for (const OffloadState state :
+       {left->tso, left->gso, left->gro, left->tx_checksum, left->rx_checksum, left->rx_vlan, left->tx_vlan}) {
     CHECK(state == OffloadState::off);
   }
   CHECK(harmful_offloads(*read_link("dev0")).empty());
   const std::string features = output_of("ethtool -k dev0");
-  for (const char* name : {"tx-checksumming", "tx-tcp-segmentation", "tx-tcp6-segmentation", "generic-segmentation-offload", "generic-receive-offload"}) {
+  for (const char* name : {"tx-checksumming", "tx-tcp-segmentation", "tx-tcp6-segmentation",
+                           "generic-segmentation-offload", "generic-receive-offload"}) {
     CHECK(features.find(std::string(name) + ": off") != std::string::npos);
   }
 }

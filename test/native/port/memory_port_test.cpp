@@ -1,9 +1,9 @@
 // native/port/memory_port.hpp
+#include "port/memory_port.hpp"
+
 #include <doctest/doctest.h>
 
 #include <array>
-
-#include "port/memory_port.hpp"
 
 using namespace cutwater::port;
 

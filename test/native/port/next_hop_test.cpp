@@ -1,8 +1,9 @@
 // native/port/next_hop.cpp, against the kernel's own tables in namespaces.
+#include "port/next_hop.hpp"
+
 #include <doctest/doctest.h>
 
 #include "native/port/test_port.hpp"
-#include "port/next_hop.hpp"
 
 using namespace cutwater;
 using namespace cutwater::port;
@@ -29,7 +30,8 @@ TEST_CASE("next_hop: finds the neighbour by asking the network, IPv4 and IPv6, o
     const char* destination;
     const char* neighbour;
   };
-  for (const Way& way : {Way{"10.72.0.2", "10.72.0.2"}, Way{"fd72::2", "fd72::2"}, Way{"198.51.100.7", "10.72.0.2"}, Way{"fd99::7", "fd72::2"}}) {
+  for (const Way& way : {Way{"10.72.0.2", "10.72.0.2"}, Way{"fd72::2", "fd72::2"}, Way{"198.51.100.7", "10.72.0.2"},
+                         Way{"fd99::7", "fd72::2"}}) {
     CAPTURE(way.destination);
     CHECK((*hops)->at(ip(way.destination), dev1) == nullptr);
     const auto hop = (*hops)->find(ip(way.destination), dev1, kPatience);

@@ -1,13 +1,14 @@
-// native/port/packet_port.cpp, packet_filter.cpp, kernel_drop.cpp, over veth in namespaces, as root and in a user namespace.
-#include <doctest/doctest.h>
+// native/port/packet_port.cpp, packet_filter.cpp, kernel_drop.cpp, over veth in namespaces, as root and in a user
+// namespace.
+#include "port/packet_port.hpp"
 
+#include <doctest/doctest.h>
 #include <signal.h>
 
 #include <thread>
 
 #include "native/port/test_port.hpp"
 #include "port/packet_filter.hpp"
-#include "port/packet_port.hpp"
 
 using namespace cutwater;
 using namespace cutwater::port;
@@ -24,7 +25,9 @@ std::unique_ptr<PacketPort> open_port(const TestNet& net, const char* device, Ch
 
 }  // namespace
 
-TEST_CASE("packet_port: steered TCP arrives at the port and not in the kernel, all else in the kernel and not at the port (H12)") {
+TEST_CASE(
+    "packet_port: steered TCP arrives at the port and not in the kernel, all else in the kernel and not at the port "
+    "(H12)") {
   if (!can_make_namespaces()) return;
   const TestNet net;
   ChunkPool pool(256);
@@ -54,7 +57,9 @@ TEST_CASE("packet_port: steered TCP arrives at the port and not in the kernel, a
   CHECK(pool.free_chunks() == pool.capacity());
 }
 
-TEST_CASE("packet_port: the kernel keeps fragments, other VLANs, other stations' packets and TCP that only resembles ours (H12)") {
+TEST_CASE(
+    "packet_port: the kernel keeps fragments, other VLANs, other stations' packets and TCP that only resembles ours "
+    "(H12)") {
   if (!can_make_namespaces()) return;
   const TestNet net;
   ChunkPool pool(256);
@@ -93,7 +98,9 @@ TEST_CASE("packet_port: the kernel keeps fragments, other VLANs, other stations'
   CHECK(next_packet(*port, pool) == ours);
 }
 
-TEST_CASE("packet_port: the kernel reassembles and answers a fragmented segment to a steered endpoint, so it lost no fragment (H12)") {
+TEST_CASE(
+    "packet_port: the kernel reassembles and answers a fragmented segment to a steered endpoint, so it lost no "
+    "fragment (H12)") {
   if (!can_make_namespaces()) return;
   const TestNet net;
   ChunkPool pool(256);
@@ -135,8 +142,11 @@ TEST_CASE("packet_port: the VLAN tag that the kernel takes off is put back") {
   std::memcpy(answer->data, frame.data(), frame.size());
   answer->bytes = static_cast<std::uint32_t>(frame.size());
   CHECK(port->tx(std::span<const Packet>(&*answer, 1)) == 1);
-  // The tap's kernel takes the tag off as well; that the packet arrives with the addresses in place is what can be seen here.
-  CHECK_FALSE(wire->receive([&](const Frame& seen) { return seen.size() == frame.size() - 4 && tcp_offset(seen) == 34; }).empty());
+  // The tap's kernel takes the tag off as well; that the packet arrives with the addresses in place is what can be seen
+  // here.
+  CHECK_FALSE(
+      wire->receive([&](const Frame& seen) { return seen.size() == frame.size() - 4 && tcp_offset(seen) == 34; })
+          .empty());
 }
 
 TEST_CASE("packet_port: source match, any address and ICMP errors are steered as on xsk (A7)") {
@@ -151,7 +161,8 @@ TEST_CASE("packet_port: source match, any address and ICMP errors are steered as
   };
   TestPacket answer = syn(net, "10.71.0.2", "10.71.0.1", 40000);
   answer.ends.source_port = 80;
-  const Frame v4 = tcp_packet(syn(net, "10.71.0.2", "10.99.0.1", 443)), v6 = tcp_packet(syn(net, "fd71::2", "fd99::1", 443));
+  const Frame v4 = tcp_packet(syn(net, "10.71.0.2", "10.99.0.1", 443)),
+              v6 = tcp_packet(syn(net, "fd71::2", "fd99::1", 443));
   CHECK_FALSE(arrives(tcp_packet(answer)));
   REQUIRE(port->steer(std::array{from(80, ip("10.71.0.2"))}).has_value());
   CHECK(arrives(tcp_packet(answer)));
@@ -191,7 +202,8 @@ TEST_CASE("packet_port: a checksum that the sender left to its device is complet
     REQUIRE(at != 0);
     TestEnds ends;
     ends.source = packet[12] == 0x08 ? IpAddress::from_v4(packet.data() + 26) : IpAddress::from_v6(packet.data() + 22);
-    ends.destination = packet[12] == 0x08 ? IpAddress::from_v4(packet.data() + 30) : IpAddress::from_v6(packet.data() + 38);
+    ends.destination =
+        packet[12] == 0x08 ? IpAddress::from_v4(packet.data() + 30) : IpAddress::from_v6(packet.data() + 38);
     CHECK(transport_checksum(ends, 6, Frame(packet.begin() + static_cast<std::ptrdiff_t>(at), packet.end())) == 0);
     while (!next_packet(*port, pool, std::chrono::milliseconds(10)).empty()) {
     }
@@ -220,7 +232,8 @@ TEST_CASE("packet_port: packets cross from one port to the other in order and no
       if (i % 32 != 31) continue;
       while (const std::size_t count = in->rx(burst)) out->tx(std::span(burst).first(count));
       while (true) {
-        const Frame seen = server->receive([&](const Frame& f) { return f.size() == frame.size(); }, std::chrono::milliseconds(expected == i + 1 ? 0 : 100));
+        const Frame seen = server->receive([&](const Frame& f) { return f.size() == frame.size(); },
+                                           std::chrono::milliseconds(expected == i + 1 ? 0 : 100));
         if (seen.empty()) break;
         out_of_order += load_be32(seen.data() + number_at) != expected++;
         if (expected == i + 1) break;
@@ -250,7 +263,8 @@ TEST_CASE("packet_port: a dry pool leaves packets in the ring until chunks come 
   CHECK(port->rx(std::span(burst).first(1)) == 1);
 }
 
-TEST_CASE("kernel_drop: the rules vanish with the process, even by SIGKILL, and nobody else takes the device meanwhile") {
+TEST_CASE(
+    "kernel_drop: the rules vanish with the process, even by SIGKILL, and nobody else takes the device meanwhile") {
   if (!can_make_namespaces()) return;
   const TestNet net;
   const std::string rules = "ip netns exec " + net.appliance + " nft list ruleset";
@@ -298,8 +312,8 @@ TEST_CASE("packet_port: all of this also holds in a user namespace, without root
   char self[4096] = {};
   REQUIRE(::readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
   const std::string log = "/tmp/cwport-userns-" + std::to_string(::getpid()) + ".log";
-  const int status = run("unshare -Urnm sh -c 'mount -t tmpfs tmpfs /run && mkdir /run/netns && exec " + std::string(self) +
-                         " -tc=\"packet_port*,kernel_drop*\"' >" + log + " 2>&1");
+  const int status = run("unshare -Urnm sh -c 'mount -t tmpfs tmpfs /run && mkdir /run/netns && exec " +
+                         std::string(self) + " -tc=\"packet_port*,kernel_drop*\"' >" + log + " 2>&1");
   const std::string text = output_of("cat " + log);
   CAPTURE(text);
   CHECK(status == 0);

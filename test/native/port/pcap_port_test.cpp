@@ -1,13 +1,13 @@
 // native/port/pcap_port.cpp; the files are read back by the port itself and by tcpdump.
-#include <doctest/doctest.h>
+#include "port/pcap_port.hpp"
 
+#include <doctest/doctest.h>
 #include <unistd.h>
 
 #include <array>
 #include <fstream>
 
 #include "native/port/test_packet.hpp"
-#include "port/pcap_port.hpp"
 
 using namespace cutwater;
 using namespace cutwater::port;
@@ -17,7 +17,8 @@ namespace {
 
 /// A file name that is free, and free again at the end.
 struct ScratchFile {
-  std::string path = "/tmp/cwport-" + std::to_string(::getpid()) + "-" + std::to_string(reinterpret_cast<std::uintptr_t>(this)) + ".pcap";
+  std::string path = "/tmp/cwport-" + std::to_string(::getpid()) + "-" +
+                     std::to_string(reinterpret_cast<std::uintptr_t>(this)) + ".pcap";
   ~ScratchFile() { ::unlink(path.c_str()); }
 };
 
@@ -65,7 +66,8 @@ TEST_CASE("pcap_port: what is sent to a file is what a replay of it receives, by
   CHECK((*port)->is_at_end());
   CHECK(pool.free_chunks() == pool.capacity());
   if (run("command -v tcpdump >/dev/null") == 0) {
-    CHECK(output_of("tcpdump -nr " + file.path + " 'tcp dst port 42' 2>/dev/null").find("192.0.2.1.40000 > 192.0.2.2.42: Flags [S]") != std::string::npos);
+    CHECK(output_of("tcpdump -nr " + file.path + " 'tcp dst port 42' 2>/dev/null")
+              .find("192.0.2.1.40000 > 192.0.2.2.42: Flags [S]") != std::string::npos);
   }
 }
 

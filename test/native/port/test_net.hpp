@@ -4,7 +4,8 @@
 //   10.71.0.2, fd71::2     10.71.0.1, fd71::1
 //                          10.72.0.1, fd72::1   10.72.0.2, fd72::2
 //
-// Offloads are off on all four ends. Programs are run here; the product itself runs none. Not here: packets (test_packet.hpp).
+// Offloads are off on all four ends. Programs are run here; the product itself runs none. Not here: packets
+// (test_packet.hpp).
 #pragma once
 
 #include <arpa/inet.h>
@@ -119,7 +120,8 @@ inline bool can_load_xdp() {
   return false;
 }
 
-inline InNamespace::InNamespace(const std::string& name) : home_fd_(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
+inline InNamespace::InNamespace(const std::string& name)
+    : home_fd_(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
   const int fd = ::open(("/run/netns/" + name).c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0 || ::setns(fd, CLONE_NEWNET) != 0) throw std::runtime_error("cannot enter namespace " + name);
   ::close(fd);
@@ -134,11 +136,13 @@ inline void must(const std::string& command) {
   if (run(command) != 0) throw std::runtime_error("failed: " + command);
 }
 
-inline void join(const std::string& ns, const std::string& device, const std::string& address4, const std::string& address6) {
+inline void join(const std::string& ns, const std::string& device, const std::string& address4,
+                 const std::string& address6) {
   const std::string in = "ip -n " + ns + " ";
   must(in + "address add " + address4 + "/24 dev " + device);
   must(in + "address add " + address6 + "/64 nodad dev " + device);
-  must("ip netns exec " + ns + " ethtool -K " + device + " rx off tx off tso off gso off gro off rxvlan off txvlan off >/dev/null 2>&1");
+  must("ip netns exec " + ns + " ethtool -K " + device +
+       " rx off tx off tso off gso off gro off rxvlan off txvlan off >/dev/null 2>&1");
   must(in + "link set " + device + " up");
 }
 
@@ -151,7 +155,8 @@ inline TestNet::TestNet(int queues) {
   for (const auto& ns : {client, appliance, server}) {
     must("ip netns add " + ns);
     must("ip -n " + ns + " link set lo up");
-    must("ip netns exec " + ns + " sysctl -qw net.ipv6.conf.default.accept_dad=0");  // link-local addresses are usable at once
+    must("ip netns exec " + ns +
+         " sysctl -qw net.ipv6.conf.default.accept_dad=0");  // link-local addresses are usable at once
   }
   const std::string count = " numrxqueues " + std::to_string(queues) + " numtxqueues " + std::to_string(queues);
   must("ip -n " + appliance + " link add dev0" + count + " type veth peer name client0 netns " + client + count);
@@ -175,13 +180,15 @@ inline Tap::Tap(const std::string& device) : fd_(::socket(AF_PACKET, SOCK_RAW | 
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(ETH_P_ALL);
   address.sll_ifindex = static_cast<int>(::if_nametoindex(device.c_str()));
-  if (::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) throw std::runtime_error("cannot tap " + device);
+  if (::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+    throw std::runtime_error("cannot tap " + device);
 }
 
 inline Tap::~Tap() { ::close(fd_); }
 
 inline void Tap::send(Bytes packet) const {
-  if (::send(fd_, packet.data(), packet.size(), 0) < 0 && errno != ENOBUFS) throw std::runtime_error("tap: send failed");
+  if (::send(fd_, packet.data(), packet.size(), 0) < 0 && errno != ENOBUFS)
+    throw std::runtime_error("tap: send failed");
 }
 
 inline Frame Tap::next(std::chrono::milliseconds wait) const {

@@ -1,10 +1,10 @@
 // Packets for port tests, written from the RFCs' drawings and not with the code under test.
 #pragma once
 
+#include <arpa/inet.h>
+
 #include <cstring>
 #include <string>
-
-#include <arpa/inet.h>
 
 #include "base/ip_address.hpp"
 #include "native/port/test_net.hpp"
@@ -26,10 +26,10 @@ struct TestEnds {
 
 struct TestPacket {
   TestEnds ends;
-  std::uint8_t flags = 0x02;       // SYN
-  std::uint16_t vlan = 0;          // 0: untagged
-  std::uint16_t fragment = 0;      // IPv4: flags and offset field as on the wire
-  std::uint8_t protocol = 6;       // TCP
+  std::uint8_t flags = 0x02;   // SYN
+  std::uint16_t vlan = 0;      // 0: untagged
+  std::uint16_t fragment = 0;  // IPv4: flags and offset field as on the wire
+  std::uint8_t protocol = 6;   // TCP
   Frame payload;
 };
 
@@ -41,7 +41,9 @@ inline void append32(Frame& to, std::uint32_t value) {
   append16(to, value >> 16);
   append16(to, value & 0xffff);
 }
-inline void append(Frame& to, const std::uint8_t* bytes, std::size_t count) { to.insert(to.end(), bytes, bytes + count); }
+inline void append(Frame& to, const std::uint8_t* bytes, std::size_t count) {
+  to.insert(to.end(), bytes, bytes + count);
+}
 
 /// RFC 1071, the slow way.
 inline std::uint16_t slow_checksum(const Frame& bytes) {
@@ -129,9 +131,12 @@ inline Frame with_ethernet(const TestPacket& packet, const Frame& ip_bytes) {
   return out;
 }
 
-inline Frame tcp_packet(const TestPacket& packet) { return with_ethernet(packet, ip_packet(packet, tcp_segment(packet))); }
+inline Frame tcp_packet(const TestPacket& packet) {
+  return with_ethernet(packet, ip_packet(packet, tcp_segment(packet)));
+}
 
-/// "Fragmentation needed" or "packet too big", from the packet's source to its destination, quoting `quoted` (an IP packet).
+/// "Fragmentation needed" or "packet too big", from the packet's source to its destination, quoting `quoted` (an IP
+/// packet).
 inline Frame too_big_packet(TestPacket packet, const Frame& quoted) {
   Frame icmp;
   const bool is_v4 = packet.ends.source.is_v4();
@@ -157,7 +162,8 @@ inline std::size_t tcp_offset(const Frame& packet) {
 inline auto is_reset_from(std::uint16_t port) {
   return [port](const Frame& packet) {
     const std::size_t at = tcp_offset(packet);
-    return at != 0 && packet.size() >= at + 20 && load_be16(packet.data() + at) == port && (packet[at + 13] & 0x04) != 0;
+    return at != 0 && packet.size() >= at + 20 && load_be16(packet.data() + at) == port &&
+           (packet[at + 13] & 0x04) != 0;
   };
 }
 

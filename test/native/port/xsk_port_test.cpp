@@ -1,14 +1,13 @@
-// native/port/xsk_port.cpp, xdp_redirect.cpp, umem.cpp and native/xdp/redirect.bpf.c, over veth in namespaces.
-#include <doctest/doctest.h>
+// native/port/xsk_port.cpp, umem.cpp and what native/xdp/redirect.bpf.c steers, over veth in namespaces.
+#include "port/xsk_port.hpp"
 
-#include <signal.h>
+#include <doctest/doctest.h>
 
 #include <array>
 #include <thread>
 
 #include "native/port/test_net.hpp"
 #include "native/port/test_port.hpp"
-#include "port/xsk_port.hpp"
 
 using namespace cutwater;
 using namespace cutwater::port;
@@ -25,7 +24,8 @@ struct Appliance {
     const InNamespace in(net.appliance);
     client_side = attach("dev0", mode, vlan);
     server_side = attach("dev1", mode, vlan);
-    const std::array<XskConfig, 2> configs{XskConfig{.redirect = client_side, .queues = {}}, XskConfig{.redirect = server_side, .queues = {}}};
+    const std::array<XskConfig, 2> configs{XskConfig{.redirect = client_side, .queues = {}},
+                                           XskConfig{.redirect = server_side, .queues = {}}};
     auto opened = open_xsk(configs, pool);
     REQUIRE_MESSAGE(opened.has_value(), (opened ? "" : opened.error()));
     ports = std::move(*opened);
@@ -51,9 +51,11 @@ struct ModeCase {
 
 }  // namespace
 
-TEST_CASE("H12: steered TCP arrives at the xsk port and not in the kernel, all else in the kernel and not at the port") {
+TEST_CASE(
+    "H12: steered TCP arrives at the xsk port and not in the kernel, all else in the kernel and not at the port") {
   if (!can_load_xdp()) return;
-  for (const ModeCase& attach_case : {ModeCase{AttachMode::driver, "driver"}, ModeCase{AttachMode::generic, "generic"}}) {
+  for (const ModeCase& attach_case :
+       {ModeCase{AttachMode::driver, "driver"}, ModeCase{AttachMode::generic, "generic"}}) {
     CAPTURE(attach_case.name);
     const TestNet net;
     ChunkPool pool(4096);
@@ -107,7 +109,8 @@ TEST_CASE("H12: the kernel keeps fragments, other VLANs, other stations' packets
   packet.ends.destination_mac = {2, 0, 0, 0, 0, 1};
   foreign.push_back(tcp_packet(packet));
   foreign.push_back(tcp_packet(syn(net, "10.71.0.2", "10.71.0.3", 443)));
-  TestPacket reversed = syn(net, "10.71.0.1", "10.71.0.2", 40000);  // from the steered endpoint, and only "to" is steered
+  TestPacket reversed =
+      syn(net, "10.71.0.1", "10.71.0.2", 40000);  // from the steered endpoint, and only "to" is steered
   reversed.ends.source_port = 443;
   foreign.push_back(tcp_packet(reversed));
   Frame cut = tcp_packet(syn(net, "10.71.0.2", "10.71.0.1", 443));
@@ -126,7 +129,8 @@ TEST_CASE("H12: the kernel keeps fragments, other VLANs, other stations' packets
 
 TEST_CASE("xsk_port: packets of one configured VLAN are steered with their tag in place") {
   if (!can_load_xdp()) return;
-  for (const ModeCase& attach_case : {ModeCase{AttachMode::driver, "driver"}, ModeCase{AttachMode::generic, "generic"}}) {
+  for (const ModeCase& attach_case :
+       {ModeCase{AttachMode::driver, "driver"}, ModeCase{AttachMode::generic, "generic"}}) {
     CAPTURE(attach_case.name);
     const TestNet net;
     ChunkPool pool(4096);
@@ -144,7 +148,8 @@ TEST_CASE("xsk_port: packets of one configured VLAN are steered with their tag i
   }
 }
 
-TEST_CASE("xsk_port: the server side is steered by source, every address by 'any', and a new set replaces the old one") {
+TEST_CASE(
+    "xsk_port: the server side is steered by source, every address by 'any', and a new set replaces the old one") {
   if (!can_load_xdp()) return;
   const TestNet net;
   ChunkPool pool(4096);
@@ -176,7 +181,9 @@ TEST_CASE("xsk_port: the server side is steered by source, every address by 'any
   CHECK_FALSE(arrives(v6));
 }
 
-TEST_CASE("A7: 'fragmentation needed' and 'packet too big' about a steered flow come to the port, about others to the kernel") {
+TEST_CASE(
+    "A7: 'fragmentation needed' and 'packet too big' about a steered flow come to the port, about others to the "
+    "kernel") {
   if (!can_load_xdp()) return;
   const TestNet net;
   ChunkPool pool(4096);
@@ -187,7 +194,8 @@ TEST_CASE("A7: 'fragmentation needed' and 'packet too big' about a steered flow 
   for (const AddressPair& pair : kClientToAppliance) {
     CAPTURE(pair.destination);
     for (const std::uint16_t service_port : {std::uint16_t{443}, std::uint16_t{444}}) {
-      TestPacket went_out = syn(net, pair.destination, pair.source, 40000);  // what the pair.destination had sent to the client
+      TestPacket went_out =
+          syn(net, pair.destination, pair.source, 40000);  // what the pair.destination had sent to the client
       went_out.ends.source_port = service_port;
       went_out.payload.assign(100, 'x');
       Frame quoted = ip_packet(went_out, tcp_segment(went_out));
@@ -253,61 +261,6 @@ TEST_CASE("xsk_port: a million packets cross from one port to the other over one
   CHECK(pool.free_chunks() == pool.capacity());
 }
 
-TEST_CASE("xdp_redirect: the program leaves with the process, even by SIGKILL, and the device can be taken again") {
-  if (!can_load_xdp()) return;
-  const TestNet net;
-  const std::string look = "ip -n " + net.appliance + " link show dev0";
-  int ready[2];
-  REQUIRE(::pipe(ready) == 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const InNamespace in(net.appliance);
-    const auto redirect = XdpRedirect::attach({.device = "dev0"});
-    const char sign = redirect ? '+' : '-';
-    if (::write(ready[1], &sign, 1) == 1) ::pause();
-    ::_exit(1);
-  }
-  char sign = 0;
-  REQUIRE(::read(ready[0], &sign, 1) == 1);
-  REQUIRE(sign == '+');
-  CHECK(output_of(look).find("xdp") != std::string::npos);
-  {
-    const InNamespace in(net.appliance);
-    const auto second = XdpRedirect::attach({.device = "dev0"});
-    REQUIRE_FALSE(second.has_value());
-    CHECK(second.error().find("another Cutwater process") != std::string::npos);
-  }
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
-  ::close(ready[0]);
-  ::close(ready[1]);
-  for (int i = 0; i < 100 && output_of(look).find("xdp") != std::string::npos; ++i) ::usleep(10'000);
-  CHECK(output_of(look).find("xdp") == std::string::npos);
-  ChunkPool pool(4096);
-  const Appliance appliance(net, pool, AttachMode::automatic);
-  CHECK(appliance.ports[0]->report().attach_mode == "driver");
-}
-
-TEST_CASE("xdp_redirect: refuses in words a missing device, a large MTU, a loopback and a foreign program") {
-  if (!can_load_xdp()) return;
-  const TestNet net;
-  const InNamespace in(net.appliance);
-  const auto error_of = [](const char* device) {
-    const auto redirect = XdpRedirect::attach({.device = device});
-    return redirect ? std::string("no error") : redirect.error();
-  };
-  CHECK(error_of("nowhere0").find("nowhere0: no such network device") == 0);
-  CHECK(error_of("a-name-that-is-too-long").find("is not a device name") != std::string::npos);
-  CHECK(error_of("lo").find("not an Ethernet device") != std::string::npos);
-  REQUIRE(run("ip link set dev1 mtu 9000") == 0);
-  CHECK(error_of("dev1").find("MTU 9000 is more than a packet chunk holds; at most 3758") != std::string::npos);
-  // libxdp ships small programs of its own; any of them is someone else's.
-  REQUIRE(run("ip link set dev dev0 xdp object /usr/lib/x86_64-linux-gnu/bpf/xdpfilt_alw_all.o section xdp 2>/dev/null || "
-              "ip link set dev dev0 xdpgeneric object /usr/lib/x86_64-linux-gnu/bpf/xdpfilt_alw_all.o program xdpfilt_alw_all") == 0);
-  CHECK(error_of("dev0").find("someone else") != std::string::npos);
-  CHECK(output_of("ip link show dev0").find("xdp") != std::string::npos);  // and it is still there
-}
-
 TEST_CASE("xsk_port: with busy polling rx() drives the device itself, and gets every packet") {
   if (!can_load_xdp()) return;
   const TestNet net;
@@ -358,7 +311,9 @@ TEST_CASE("xsk_port: a one-arm worker has one port for both sides") {
   CHECK_FALSE(wire->receive([&](const Frame& seen) { return seen == up; }).empty());
 }
 
-TEST_CASE("xsk_port: refuses in words zero-copy that the driver has not, a queue that is not there, and a pool that is too small") {
+TEST_CASE(
+    "xsk_port: refuses in words zero-copy that the driver has not, a queue that is not there, and a pool that is too "
+    "small") {
   if (!can_load_xdp()) return;
   const TestNet net;
   ChunkPool pool(4096), tiny(64);
@@ -370,9 +325,11 @@ TEST_CASE("xsk_port: refuses in words zero-copy that the driver has not, a queue
     const auto ports = open_xsk(std::span<const XskConfig>(&config, 1), from_pool);
     return ports ? std::string("no error") : ports.error();
   };
-  CHECK(error_of({.redirect = nullptr, .queues = {}, .copy = CopyMode::zero_copy}, pool).find("dev0 queue 0: driver \"veth\" has no zero-copy") == 0);
+  CHECK(error_of({.redirect = nullptr, .queues = {}, .copy = CopyMode::zero_copy}, pool)
+            .find("dev0 queue 0: driver \"veth\" has no zero-copy") == 0);
   CHECK(error_of({.redirect = nullptr, .queues = {7}}, pool) == "dev0 queue 7: the device has only 1 queues");
-  CHECK(error_of({.redirect = nullptr, .queues = {}, .ring_entries = 1000}, pool).find("power of two") != std::string::npos);
+  CHECK(error_of({.redirect = nullptr, .queues = {}, .ring_entries = 1000}, pool).find("power of two") !=
+        std::string::npos);
   CHECK(error_of({.redirect = nullptr, .queues = {}}, tiny).find("64 chunks are too few") == 0);
   CHECK(pool.free_chunks() == pool.capacity());  // failures leave nothing behind
   CHECK(error_of({.redirect = nullptr, .queues = {}}, pool) == "no error");
@@ -390,7 +347,8 @@ TEST_CASE("xsk_port: packets that an offload joined are counted and not passed o
     REQUIRE_MESSAGE(ports.has_value(), (ports ? "" : ports.error()));
     Port& port = *ports->front();
     REQUIRE((*redirect)->steer(std::array{to(443, ip("10.71.0.1"))}).has_value());
-    // Longer packets than the port was opened for, as gro would make them: veth lets them through only if both ends allow it.
+    // Longer packets than the port was opened for, as gro would make them: veth lets them through only if both ends
+    // allow it.
     REQUIRE(run("ip link set dev0 mtu 3000 && ip -n " + net.client + " link set client0 mtu 3000") == 0);
     const auto wire = tap(net.client, "client0");
     TestPacket large = syn(net, "10.71.0.2", "10.71.0.1", 443);
