@@ -13,7 +13,7 @@ void LocalSender::start(std::uint16_t mss, std::uint32_t rtt_us) noexcept {
   mss_ = mss;
   cwnd_ = kInitialWindowSegments * mss;
   duplicates_ = 0;
-  is_resend_due_ = is_timing_ = false;
+  is_resend_due_ = is_timing_ = is_probe_due_ = is_window_closed_ = false;
   deadline_ = kNever;
   rto_ = Rto{};
   if (rtt_us != 0) rto_.sample(rtt_us);
@@ -68,13 +68,21 @@ std::optional<LocalSender::Piece> LocalSender::next(SeqNum client_edge, Tick now
   }
   for (const Item& item : items_) {
     if (at_or_before(item.end(), sent_)) continue;
-    const Piece candidate = cut(item, later(sent_, item.begin));
-    Piece piece = candidate;
+    Piece piece = cut(item, later(sent_, item.begin));
     const bool is_first = outstanding() == 0;
     if (!is_first && outstanding() + piece.bytes.size() > cwnd_) return std::nullopt;
-    // A closed window is probed by the timer with what comes next; handshakes meet one only when a client is broken or hostile.
+    const std::int32_t room = client_edge - piece.begin;
+    if (room < static_cast<std::int32_t>(piece.bytes.size())) {
+      if (!is_first) return std::nullopt;
+      if (room <= 0 && !is_probe_due_) {  // closed: the timer will probe it (RFC 9293 3.8.6.1)
+        if (deadline_ == kNever) deadline_ = now + rto_.interval_us();
+        return std::nullopt;
+      }
+      piece.bytes = piece.bytes.first(static_cast<std::size_t>(std::max(room, 1)));
+      piece.ending = Ending::none;
+    }
+    is_probe_due_ = false;
     const SeqNum end = piece.begin + static_cast<std::uint32_t>(piece.bytes.size());
-    if (before(client_edge, end) && !is_first) return std::nullopt;
     sent_ = end + (piece.ending == Ending::fin ? 1U : 0U);
     piece.is_resent = before(piece.begin, highest_);
     highest_ = later(highest_, sent_);
@@ -92,7 +100,8 @@ std::optional<LocalSender::Piece> LocalSender::next(SeqNum client_edge, Tick now
 bool LocalSender::on_timer(Tick now) noexcept {
   deadline_ = kNever;
   if (items_.empty()) return true;
-  const bool may_go_on = rto_.back_off();
+  const bool may_go_on = rto_.back_off() || is_window_closed_;
+  is_probe_due_ = true;
   sent_ = later(una_, items_.front().begin);
   cwnd_ = mss_;
   duplicates_ = 0;

@@ -31,6 +31,8 @@ class LocalSender {
   void on_ack(SeqNum ack, Tick now) noexcept;
   /// One more duplicate acknowledgement. At the third, what is missing first is sent again.
   void on_duplicate(SeqNum ack, Tick now) noexcept;
+  /// What the client's newest acknowledgement said of its window. One that is closed is probed, and not given up.
+  void note_window(bool is_closed) noexcept { is_window_closed_ = is_closed; }
   /// What to send now, one segment at a time; nullopt when nothing may. The piece counts as sent; its bytes stay ours.
   std::optional<Piece> next(SeqNum client_edge, Tick now) noexcept;
   /// To be called when deadline() has come. Returns: false when the client is given up.
@@ -57,7 +59,7 @@ class LocalSender {
   std::uint32_t cwnd_ = 0;
   std::uint16_t mss_ = 536;
   std::uint8_t duplicates_ = 0;
-  bool is_resend_due_ = false, is_timing_ = false;
+  bool is_resend_due_ = false, is_timing_ = false, is_probe_due_ = false, is_window_closed_ = false;
   SeqNum timed_;
   Tick timed_at_, deadline_ = kNever;
   Rto rto_;

@@ -239,6 +239,7 @@ bool take_client_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept {
   f.down.client_edge = edge;
   acknowledge_down(r, f, s.ack);
   if (f.local != nullptr) {
+    f.local->note_window(s.window == 0);
     if (is_duplicate && is_same_edge) f.local->on_duplicate(s.ack, r.now);
     else f.local->on_ack(s.ack, r.now);
   }
