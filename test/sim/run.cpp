@@ -247,6 +247,7 @@ void Running::into_device(Side side, Frame&& frame) {
 
 void Running::out_of_device(Side side, Frame&& frame) {
   tap(side == Side::client ? Tap::client_out : Tap::server_out, frame);
+  if (random_.chance(profile_.trouble.tx_full)) return;  // behind the taps: the device believes it sent it
   (side == Side::client ? client_down_ : server_up_).send(std::move(frame));
 }
 

@@ -99,7 +99,8 @@ TEST_CASE("H1: every view lies inside the message") {
     const auto hello = parse_client_hello(message);
     if (!hello) continue;
     const auto is_inside = [&](Bytes view) {
-      return view.empty() || (view.data() >= message.data() && view.data() + view.size() <= message.data() + message.size());
+      return view.empty() ||
+             (view.data() >= message.data() && view.data() + view.size() <= message.data() + message.size());
     };
     for (const Bytes view : {hello->random, hello->session_id, hello->suites.bytes(), hello->compression_methods,
                              hello->extensions.bytes(), hello->protocols.bytes(), hello->versions.bytes(),
@@ -238,13 +239,14 @@ TEST_CASE("H1: extensions are bounded, and none comes twice") {
 TEST_CASE("H1: GREASE is tolerated everywhere") {
   HelloBuilder builder;
   builder.suites = numbers({0x8a8a, 0x1301});
-  const ByteVector message = builder.add(0x3a3a, {})
-                                 .add(10, vector16(numbers({0x1a1a, 29})))
-                                 .add(43, vector8(numbers({0x5a5a, 0x0304})))
-                                 .add(51, vector16(joined({numbers({0x1a1a}), vector16(ByteVector(1)), numbers({29}),
-                                                           vector16(ByteVector(32))})))
-                                 .add(0xdada, ByteVector(1))
-                                 .message();
+  const ByteVector message =
+      builder.add(0x3a3a, {})
+          .add(10, vector16(numbers({0x1a1a, 29})))
+          .add(43, vector8(numbers({0x5a5a, 0x0304})))
+          .add(51,
+               vector16(joined({numbers({0x1a1a}), vector16(ByteVector(1)), numbers({29}), vector16(ByteVector(32))})))
+          .add(0xdada, ByteVector(1))
+          .message();
   const auto hello = parse_client_hello(message);
   REQUIRE(hello.has_value());
   CHECK(hello->offers(0x0304));

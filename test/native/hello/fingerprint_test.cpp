@@ -14,16 +14,15 @@ TEST_CASE("JA3 agrees with Wireshark on hellos of real clients") {
     const char* file;
     const char* ja3;
   };
-  for (const Expected& expected : {Expected{"chromium", "fa25d32b25fe5777bbbe7f39de4929c1"},
-                                   Expected{"curl", "78f0dc5ac5b19daf131a133cfdee9691"},
-                                   Expected{"gnutls_default", "f35ce21b44ac0b87d3266294bb1b0e20"},
-                                   Expected{"java", "795a08fe385896aee616d3b7236502da"},
-                                   Expected{"nss_tls13", "ab5db42466846be28dbb1efc688a4608"},
-                                   Expected{"openssl_early_data", "136d786b027136ea072db946bf6780c5"},
-                                   Expected{"openssl_psk", "3863f41670623e9a1e943750d8947b0f"},
-                                   Expected{"openssl_ticket12", "fbe7e189e37a07ee33706f86bc746344"},
-                                   Expected{"openssl_tls11", "1cc6e836247808b61d8e8dfbc48ad934"},
-                                   Expected{"python", "93c7d42c0df602fb91589311534831f5"}}) {
+  for (const Expected& expected :
+       {Expected{"chromium", "fa25d32b25fe5777bbbe7f39de4929c1"}, Expected{"curl", "78f0dc5ac5b19daf131a133cfdee9691"},
+        Expected{"gnutls_default", "f35ce21b44ac0b87d3266294bb1b0e20"},
+        Expected{"java", "795a08fe385896aee616d3b7236502da"}, Expected{"nss_tls13", "ab5db42466846be28dbb1efc688a4608"},
+        Expected{"openssl_early_data", "136d786b027136ea072db946bf6780c5"},
+        Expected{"openssl_psk", "3863f41670623e9a1e943750d8947b0f"},
+        Expected{"openssl_ticket12", "fbe7e189e37a07ee33706f86bc746344"},
+        Expected{"openssl_tls11", "1cc6e836247808b61d8e8dfbc48ad934"},
+        Expected{"python", "93c7d42c0df602fb91589311534831f5"}}) {
     CAPTURE(std::string(expected.file));
     const ByteVector message = captured(expected.file);
     const auto hello = parse_client_hello(message);
@@ -34,8 +33,8 @@ TEST_CASE("JA3 agrees with Wireshark on hellos of real clients") {
 
 TEST_CASE("JA4 of the hello in its own specification is the published one") {
   HelloBuilder builder;
-  builder.suites = numbers({0x4a4a, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013, 0xc014,
-                            0x009c, 0x009d, 0x002f, 0x0035});
+  builder.suites = numbers({0x4a4a, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013,
+                            0xc014, 0x009c, 0x009d, 0x002f, 0x0035});
   builder.add(0x8a8a, {})
       .add(0x001b, ByteVector{2, 0, 2})
       .add(0x0000, name_body("shop.example"))

@@ -22,16 +22,20 @@ enum class Shows { nothing, good, expired, early, unknown_ca, self_signed };
 
 Leaf make_client(Shows shows) {
   switch (shows) {
-    case Shows::expired: return client_ca().issue({.common_name = "late", .from_s = -7'200, .to_s = -3'600});
-    case Shows::early: return client_ca().issue({.common_name = "early", .from_s = 3'600, .to_s = 7'200});
-    case Shows::unknown_ca: return stranger_ca().issue({.common_name = "stranger"});
+    case Shows::expired:
+      return client_ca().issue({.common_name = "late", .from_s = -7'200, .to_s = -3'600});
+    case Shows::early:
+      return client_ca().issue({.common_name = "early", .from_s = 3'600, .to_s = 7'200});
+    case Shows::unknown_ca:
+      return stranger_ca().issue({.common_name = "stranger"});
     case Shows::self_signed: {
       Leaf leaf = client_ca().issue({.common_name = "self"});
       X509_set_issuer_name(leaf.certificate.get(), X509_get_subject_name(leaf.certificate.get()));
       X509_sign(leaf.certificate.get(), leaf.key.get(), EVP_sha256());
       return leaf;
     }
-    default: return client_ca().issue({.common_name = "good"});
+    default:
+      return client_ca().issue({.common_name = "good"});
   }
 }
 

@@ -1,4 +1,5 @@
-// The keys that leave the secure processor are the connection's: what we seal a real client reads, what it seals we open.
+// The keys that leave the secure processor are the connection's: what we seal a real client reads, what it seals we
+// open.
 #include <doctest/doctest.h>
 
 #include "native/secure/tls_client.hpp"

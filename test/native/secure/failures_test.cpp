@@ -1,4 +1,5 @@
-// Every way a client can fail to get a connection: the name it is counted under, the alert, and that it really reads it.
+// Every way a client can fail to get a connection: the name it is counted under, the alert, and that it really reads
+// it.
 #include <doctest/doctest.h>
 
 #include "native/hello/hello_builder.hpp"
@@ -89,8 +90,9 @@ using enum HandshakeFailure;
 }  // namespace
 
 TEST_CASE("A5: an HTTP request on the TLS port is known as one, and gets no bytes that are no TLS") {
-  for (const char* request : {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "POST /x HTTP/1.0\r\n", "HEAD / HTTP/1.1\r\n", "PUT /",
-                              "DELETE /", "OPTIONS *", "CONNECT x:443 HTTP/1.1", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET"}) {
+  for (const char* request :
+       {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "POST /x HTTP/1.0\r\n", "HEAD / HTTP/1.1\r\n", "PUT /", "DELETE /",
+        "OPTIONS *", "CONNECT x:443 HTTP/1.1", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET"}) {
     expect(bytes_of(request), {plain_http, 0});
   }
 }
@@ -98,12 +100,12 @@ TEST_CASE("A5: an HTTP request on the TLS port is known as one, and gets no byte
 TEST_CASE("A5: what is no TLS record gets the alert of the record layer") {
   expect(bytes_of("SSH-2.0-OpenSSH_9.2\r\n"), {bad_record, 10});
   expect(ByteVector(64, 0), {bad_record, 10});
-  expect({0x80, 0x2e, 1, 3, 1}, {bad_record, 10});                  // an SSLv2 hello
-  expect({22, 9, 1, 0, 5, 1, 2, 3, 4, 5}, {bad_record, 70});        // no version 3.x
-  expect({22, 3, 1, 0x48, 0, 1, 2, 3}, {bad_record, 22});           // longer than a record can be
-  expect({22, 3, 1, 0, 0}, {bad_record, 10});                       // an empty handshake record
-  expect({22, 3, 1, 0, 9, 1}, {bad_record, 50});                    // the worker posts whole records
-  expect({23, 3, 3, 0, 1, 0}, {bad_record, 10});                    // data before any handshake
+  expect({0x80, 0x2e, 1, 3, 1}, {bad_record, 10});            // an SSLv2 hello
+  expect({22, 9, 1, 0, 5, 1, 2, 3, 4, 5}, {bad_record, 70});  // no version 3.x
+  expect({22, 3, 1, 0x48, 0, 1, 2, 3}, {bad_record, 22});     // longer than a record can be
+  expect({22, 3, 1, 0, 0}, {bad_record, 10});                 // an empty handshake record
+  expect({22, 3, 1, 0, 9, 1}, {bad_record, 50});              // the worker posts whole records
+  expect({23, 3, 3, 0, 1, 0}, {bad_record, 10});              // data before any handshake
   expect({20, 3, 3, 0, 1, 1}, {bad_record, 10});
   expect({}, {bad_record, 50});
 }
@@ -153,9 +155,11 @@ TEST_CASE("A5, A18: no suite, group or signature scheme in common is handshake_f
       SSL_CTX_set_cipher_list(context, suites);
     };
   };
-  expect(shop(), tls12_with("ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA:AES128-SHA"), {no_shared_suite, 40});  // CBC
+  expect(shop(), tls12_with("ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA:AES128-SHA"),
+         {no_shared_suite, 40});                                                     // CBC
   expect(shop(), tls12_with("ECDHE-RSA-AES128-GCM-SHA256"), {no_shared_suite, 40});  // an ECDSA certificate
-  expect(shop(KeyType::rsa), tls12_with("AES128-GCM-SHA256"), {no_shared_suite, 40});  // no forward secrecy: not by default
+  expect(shop(KeyType::rsa), tls12_with("AES128-GCM-SHA256"),
+         {no_shared_suite, 40});  // no forward secrecy: not by default
   ServiceTls aes = shop();
   aes.suites = {0x1301};
   expect(aes, [](SSL_CTX* context) { SSL_CTX_set_ciphersuites(context, "TLS_CHACHA20_POLY1305_SHA256"); },
@@ -238,7 +242,12 @@ void expect_after_flight(int version, const std::function<ByteVector(ByteVector)
 TEST_CASE("A5: a damaged record in mid-handshake is bad_record_mac, under the keys in use") {
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     CAPTURE(version);
-    expect_after_flight(version, [](ByteVector flight) { flight.back() ^= 1; return flight; }, {bad_record, 20});
+    expect_after_flight(version,
+                        [](ByteVector flight) {
+                          flight.back() ^= 1;
+                          return flight;
+                        },
+                        {bad_record, 20});
   }
 }
 

@@ -163,7 +163,8 @@ TEST_CASE("H8: handshakes under way are bounded; the next one hears overload, an
           HandshakeFailure::none);
   }
   TlsClient late;
-  CHECK(post(bench, Request::Kind::start, {.token = {9, 1}}, first_flight(late))->failure == HandshakeFailure::overload);
+  CHECK(post(bench, Request::Kind::start, {.token = {9, 1}}, first_flight(late))->failure ==
+        HandshakeFailure::overload);
   post(bench, Request::Kind::cancel, {.token = {1, 1}});
   TlsClient next;
   CHECK(post(bench, Request::Kind::start, {.token = {9, 2}}, first_flight(next))->failure == HandshakeFailure::none);
@@ -289,7 +290,9 @@ TEST_CASE("A5: early data is not taken, and the client gets a full answer all th
     // The ticket says nothing of early data; a client of another server's mind sends some.
     SSL_SESSION* session = SSL_SESSION_dup(first.session());
     SSL_SESSION_set_max_early_data(session, 16'384);
-    const auto groups = [&](SSL_CTX* context) { SSL_CTX_set1_groups_list(context, needs_retry ? "X448:X25519" : "X25519"); };
+    const auto groups = [&](SSL_CTX* context) {
+      SSL_CTX_set1_groups_list(context, needs_retry ? "X448:X25519" : "X25519");
+    };
     TlsClient client(groups, session);
     SSL_SESSION_free(session);
     std::size_t written = 0;

@@ -126,12 +126,14 @@ std::string agreed(std::vector<std::string> ours, const std::string& offered) {
   for (std::size_t at = 0; at < offered.size();) {
     const std::size_t end = std::min(offered.find(',', at), offered.size());
     list.push_back(static_cast<std::uint8_t>(end - at));
-    list.insert(list.end(), offered.begin() + static_cast<std::ptrdiff_t>(at), offered.begin() + static_cast<std::ptrdiff_t>(end));
+    list.insert(list.end(), offered.begin() + static_cast<std::ptrdiff_t>(at),
+                offered.begin() + static_cast<std::ptrdiff_t>(end));
     at = end + 1;
   }
   if (!list.empty()) SSL_set_alpn_protos(client.ssl(), list.data(), static_cast<unsigned int>(list.size()));
   const Outcome outcome = handshake(bench.pool, client);
-  if (!outcome.is_established()) return std::string(to_string(outcome.failure())) + " " + std::to_string(outcome.alert());
+  if (!outcome.is_established())
+    return std::string(to_string(outcome.failure())) + " " + std::to_string(outcome.alert());
   return outcome.keys().protocol;
 }
 

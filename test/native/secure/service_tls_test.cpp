@@ -37,13 +37,15 @@ TEST_CASE("H9: certificates and keys are refused by name and reason") {
   CHECK(verdict([](CertificatePem& pem) { pem.chain_pem.clear(); }) == "shop.crt: is empty");
   CHECK(verdict([](CertificatePem& pem) { pem.key_pem.clear(); }) == "shop.key: is empty");
   CHECK(verdict([](CertificatePem& pem) { pem.chain_pem = "hello"; }) == "shop.crt: holds no certificate in PEM form");
-  CHECK(verdict([](CertificatePem& pem) { pem.chain_pem = pem.key_pem; }) == "shop.crt: holds no certificate in PEM form");
+  CHECK(verdict([](CertificatePem& pem) { pem.chain_pem = pem.key_pem; }) ==
+        "shop.crt: holds no certificate in PEM form");
   CHECK(verdict([](CertificatePem& pem) { pem.chain_pem[100] = '*'; }).find("shop.crt: ") == 0);
   CHECK(verdict([](CertificatePem& pem) {
           pem.chain_pem += "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         }) == "shop.crt: has a damaged block after certificate 1");
   CHECK(verdict([](CertificatePem& pem) { pem.key_pem = "hello"; }) == "shop.key: holds no private key in PEM form");
-  CHECK(verdict([](CertificatePem& pem) { pem.key_pem = pem.chain_pem; }) == "shop.key: holds no private key in PEM form");
+  CHECK(verdict([](CertificatePem& pem) { pem.key_pem = pem.chain_pem; }) ==
+        "shop.key: holds no private key in PEM form");
   CHECK(verdict([](CertificatePem& pem) { pem.key_pem = to_encrypted_pem(make_test_key(KeyType::ecdsa).get()); }) ==
         "shop.key: is encrypted; cutwater needs an unencrypted key");
   CHECK(verdict([](CertificatePem& pem) { pem.key_pem = to_pem(make_test_key(KeyType::ecdsa).get()); }) ==
@@ -83,7 +85,8 @@ TEST_CASE("H9: options that leave nothing are refused") {
           service.suites = {0x1301};
           service.allow_tls13 = false;
         }) == "shop: no TLS version is left with a suite");
-  CHECK(verdict([](ServiceTls& service) { service.suites = {0x002f}; }) == "shop: suite 47 is not one this device speaks");
+  CHECK(verdict([](ServiceTls& service) { service.suites = {0x002f}; }) ==
+        "shop: suite 47 is not one this device speaks");
   CHECK(verdict([](ServiceTls& service) { service.protocols = {""}; }) == "shop: an ALPN protocol has 1 to 255 bytes");
   CHECK(verdict([](ServiceTls& service) { service.client_auth = ClientAuth::required; }) ==
         "shop: client CA file is empty");

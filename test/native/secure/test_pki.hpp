@@ -18,9 +18,12 @@ enum class KeyType { rsa, ecdsa, ed25519 };
 
 inline KeyPtr make_test_key(KeyType type) {
   switch (type) {
-    case KeyType::rsa: return KeyPtr{EVP_RSA_gen(2048)};
-    case KeyType::ecdsa: return KeyPtr{EVP_EC_gen("P-256")};
-    case KeyType::ed25519: return KeyPtr{EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")};
+    case KeyType::rsa:
+      return KeyPtr{EVP_RSA_gen(2048)};
+    case KeyType::ecdsa:
+      return KeyPtr{EVP_EC_gen("P-256")};
+    case KeyType::ed25519:
+      return KeyPtr{EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")};
   }
   return nullptr;
 }
@@ -83,8 +86,8 @@ class TestCa {
     X509_gmtime_adj(X509_getm_notAfter(made.get()), options.to_s);
     X509_set_pubkey(made.get(), key);
     X509_NAME* subject = X509_get_subject_name(made.get());
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(options.common_name.c_str()),
-                               -1, -1, 0);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
+                               reinterpret_cast<const unsigned char*>(options.common_name.c_str()), -1, -1, 0);
     X509_set_issuer_name(made.get(), certificate_ ? X509_get_subject_name(certificate_.get()) : subject);
     add(made.get(), NID_basic_constraints, constraints);
     std::string names;

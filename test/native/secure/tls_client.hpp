@@ -26,7 +26,8 @@ class TlsClient {
  public:
   using Setting = std::function<void(SSL_CTX*)>;
 
-  explicit TlsClient(const Setting& set = {}, SSL_SESSION* session = nullptr) : context_(SSL_CTX_new(TLS_client_method())) {
+  explicit TlsClient(const Setting& set = {}, SSL_SESSION* session = nullptr)
+      : context_(SSL_CTX_new(TLS_client_method())) {
     SSL_CTX_set_session_cache_mode(context_.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context_.get(), [](SSL* ssl, SSL_SESSION* made) {
       static_cast<TlsClient*>(SSL_get_app_data(ssl))->sessions_.emplace_back(made);
@@ -40,7 +41,9 @@ class TlsClient {
     SSL_set_connect_state(ssl_.get());
     if (session != nullptr) SSL_set_session(ssl_.get(), session);
   }
-  ~TlsClient() { SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); }  // else sessions count as broken
+  ~TlsClient() {
+    SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  }  // else sessions count as broken
   TlsClient(const TlsClient&) = delete;
   TlsClient& operator=(const TlsClient&) = delete;
 
@@ -94,9 +97,9 @@ class TlsClient {
 
 /// What became of a handshake, seen from the worker.
 struct Outcome {
-  std::unique_ptr<Reply> last;   // established or failed; nullptr when neither came
+  std::unique_ptr<Reply> last;  // established or failed; nullptr when neither came
   std::vector<ByteVector> outputs;
-  ByteVector posted;             // all that the client sent
+  ByteVector posted;  // all that the client sent
   std::size_t replies = 0;
   [[nodiscard]] bool is_established() const { return last && last->kind == Reply::Kind::established; }
   [[nodiscard]] HandshakeFailure failure() const { return last ? last->failure : HandshakeFailure::none; }
@@ -202,7 +205,8 @@ inline ServiceTls shop(KeyType type = KeyType::ecdsa) {
 struct Bench {
   std::uint64_t now_us = 1'000'000;
   Pool pool;
-  explicit Bench(const ServiceTls& service = shop(), PoolConfig config = {.threads = 0}) : pool(timed(std::move(config))) {
+  explicit Bench(const ServiceTls& service = shop(), PoolConfig config = {.threads = 0})
+      : pool(timed(std::move(config))) {
     const std::string error = pool.configure(0, service);
     if (!error.empty()) throw std::runtime_error(error);
   }

@@ -34,8 +34,6 @@ if options.get("certificate"):
     context.load_cert_chain(options["certificate"], options["key"])
 incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
 tls = context.wrap_bio(incoming, outgoing, server_hostname=options.get("name"))
-raw = socket.create_connection((options["address"], options["port"]), timeout=10)
-raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class Ended(Exception):
@@ -163,6 +161,8 @@ def step(one):
 
 
 try:
+    raw = socket.create_connection((options["address"], options["port"]), timeout=10)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for one in options["steps"]:
         step(one)
 except Ended:
