@@ -39,6 +39,7 @@ namespace cutwater {
   X(flows_resumed, "of those, resumed")                                            \
   X(flows_closed, "flows that ended cleanly on both sides")                        \
   X(resets_answered, "packets without a flow answered with RST")                   \
+  X(too_big_translated, "ICMP packet too big, believed and translated")            \
   X(challenge_acks, "challenge acknowledgements (RFC 5961)")                       \
   X(tls12_established, "TLS 1.2 handshakes completed")                             \
   X(tls13_established, "TLS 1.3 handshakes completed")

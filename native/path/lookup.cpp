@@ -35,7 +35,7 @@ Flow* find(State& s, Side side, const wire::Segment& seg) noexcept {
 
 void lookup(State& s, Side side, std::span<Work> work) noexcept {
   for (Work& w : work) {
-    if (w.verdict.action == Action::drop) continue;
+    if (w.verdict.action != Action::forward) continue;  // ended in an earlier stage
     w.flow = find(s, side, w.segment);
     if (w.flow != nullptr) w.generation = w.flow->generation;
   }

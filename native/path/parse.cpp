@@ -24,16 +24,17 @@ bool has_sound_flags(const wire::Segment& s) noexcept {
   return is_syn || is_rst || s.has(wire::kAck);
 }
 
-void parse_one(Work& w) noexcept {
+void parse_one(State& s, Side side, Work& w) noexcept {
   const wire::ParseError error = wire::parse(w.packet.view(), w.segment);
+  if (error == wire::ParseError::not_tcp && take_too_big(s, side, w)) return;
   if (error != wire::ParseError::none) w.verdict = dropped(reason(error));
   else if (!has_sound_flags(w.segment)) w.verdict = dropped(Drop::bad_flags);
 }
 
 }  // namespace
 
-void parse(State&, std::span<Work> work) noexcept {
-  for (Work& w : work) parse_one(w);
+void parse(State& s, Side side, std::span<Work> work) noexcept {
+  for (Work& w : work) parse_one(s, side, w);
 }
 
 }  // namespace cutwater::path

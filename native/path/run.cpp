@@ -23,7 +23,7 @@ void Path::run(Side side, std::span<port::Packet> burst, Tick now) noexcept {
     const std::span<Work> work(s.work.data(), part.size());
     for (std::size_t i = 0; i < part.size(); ++i) work[i].packet = part[i], work[i].flow = nullptr, work[i].verdict = kForward;
     s.counters.add(side == Side::client ? Count::packets_from_clients : Count::packets_from_servers, part.size());
-    parse(s, work);
+    parse(s, side, work);
     lookup(s, side, work);
     path::translate(s, side, work);
     finish(s, work);

@@ -78,7 +78,7 @@ struct Path::Impl {
 };
 
 // The stages, in order. Each is a loop round a function for one packet; run.cpp calls them.
-void parse(State& s, std::span<Work> work) noexcept;                   // parse.cpp
+void parse(State& s, Side side, std::span<Work> work) noexcept;        // parse.cpp
 void lookup(State& s, Side side, std::span<Work> work) noexcept;       // lookup.cpp
 void translate(State& s, Side side, std::span<Work> work) noexcept;    // translate.cpp
 void finish(State& s, std::span<Work> work) noexcept;                  // finish.cpp
@@ -95,6 +95,8 @@ Verdict answer_from_server(State& s, Work& w) noexcept;                // admit.
 Verdict take_hello(State& s, Work& w) noexcept;                        // handshake.cpp
 void take_reply(State& s, secure::Reply& reply) noexcept;              // handshake.cpp
 void cancel_handshake(State& s, splice::Flow& f) noexcept;             // handshake.cpp
+/// An ICMP "packet too big" that quotes a packet of ours. Returns: false when it is anything else.
+bool take_too_big(State& s, Side side, Work& w) noexcept;              // too_big.cpp
 /// Answers a packet that belongs to no flow with RST (RFC 9293 3.10.7.1).
 Verdict refuse(State& s, Side side, Work& w) noexcept;                 // refuse.cpp
 /// Takes a flow that has become `free` out of the tables.

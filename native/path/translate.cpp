@@ -133,7 +133,7 @@ void trace_in(State& s, Side side, const Work& w) noexcept {
 
 void translate(State& s, Side side, std::span<Work> work) noexcept {
   for (Work& w : work) {
-    if (w.verdict.action == Action::drop) continue;
+    if (w.verdict.action != Action::forward) continue;  // ended in an earlier stage
     if (w.flow != nullptr && (w.flow->state == FlowState::free || w.flow->generation != w.generation)) w.flow = nullptr;  // ended in this burst
     w.verdict = side == Side::client ? from_client(s, w) : from_server(s, w);
     if (w.flow != nullptr && w.flow->state == FlowState::free) forget(s, *w.flow);

@@ -38,6 +38,9 @@ class LocalSender {
   /// To be called when deadline() has come. Returns: false when the client is given up.
   bool on_timer(Tick now) noexcept;
 
+  /// The path has become narrower: what is sent from now on is cut smaller.
+  void set_mss(std::uint16_t mss) noexcept { mss_ = mss; }
+
   [[nodiscard]] Tick deadline() const noexcept { return deadline_; }
   [[nodiscard]] bool is_empty() const noexcept { return items_.empty(); }
   void clear() noexcept { items_.clear(); deadline_ = kNever; }

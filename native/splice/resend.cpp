@@ -69,6 +69,22 @@ void reopen(Resources& r, Flow& f, const Span& span, const port::Packet& packet,
   (void)send_to_server(r, f, out);
 }
 
+// A record is one packet, unless the client's path has become narrower since it was sealed: its boundaries stay, so it takes two.
+void send_in_segments(Resources& r, Flow& f, Outgoing out) noexcept {
+  while (out.payload_bytes > f.client_tcp.mss) {
+    Outgoing part = out;
+    part.payload_bytes = f.client_tcp.mss;
+    part.flags = wire::kAck;
+    if (!take_packet(r, part.packet, part.payload)) break;
+    std::memcpy(part.payload, out.payload, part.payload_bytes);
+    (void)send_to_client(r, f, part);
+    out.payload += part.payload_bytes;
+    out.payload_bytes -= part.payload_bytes;
+    out.seq += part.payload_bytes;
+  }
+  (void)send_to_client(r, f, out);
+}
+
 // Seals one span's plaintext again. Returns: false when the flow ended over it.
 bool reseal(Resources& r, Flow& f, const Span& span, const port::Packet& packet, std::uint8_t* fragment, const wire::Segment& s) noexcept {
   const record::TrafficKeys& keys = down_keys_of(f, span.epoch);
@@ -93,7 +109,7 @@ bool reseal(Resources& r, Flow& f, const Span& span, const port::Packet& packet,
   out.heard = &s.options;
   out.note = TraceNote::resealed;
   out.first_record = out.last_record = static_cast<std::int64_t>(span.number);
-  (void)send_to_client(r, f, out);
+  send_in_segments(r, f, out);
   return true;
 }
 

@@ -16,6 +16,17 @@ void SendControl::start(SeqNum at, std::uint16_t mss, SeqNum window_edge, std::u
   if (rtt_us != 0) rto_.sample(rtt_us);
 }
 
+void SendControl::set_mss(std::uint16_t mss, Tick now) noexcept {
+  if (mss >= mss_) return;
+  mss_ = mss;
+  if (una_ == nxt_) return;
+  state_ = State::loss;
+  recover_ = nxt_;
+  resend_ = una_;
+  is_timing_ = false;
+  arm(now);
+}
+
 void SendControl::on_ack(SeqNum ack, SeqNum window_edge, std::span<const wire::SackBlock> sack, bool is_duplicate,
                          Tick now) noexcept {
   if (before(nxt_, ack) || before(ack, una_)) return;

@@ -34,6 +34,8 @@ class SendControl {
   [[nodiscard]] SeqNum una() const noexcept { return una_; }
   [[nodiscard]] SeqNum nxt() const noexcept { return nxt_; }
   [[nodiscard]] const Rto& rto() const noexcept { return rto_; }
+  /// The path has become narrower: everything unacknowledged is sent again, cut smaller (RFC 1191 6.5), without a penalty.
+  void set_mss(std::uint16_t mss, Tick now) noexcept;
   /// The window moved without an acknowledgement of ours.
   void set_edge(SeqNum window_edge) noexcept { edge_ = window_edge; }
 
