@@ -47,6 +47,37 @@ function isRunnable(command) {
   return spawnSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore' }).status === 0
 }
 
+/**
+ * One set-up at a time: two that build into one folder break each other. The lock holds the owner's process ID, so that one
+ * left behind by a killed set-up is seen for what it is.
+ */
+function takeLock() {
+  const path = join(root, 'build/.setup-lock')
+  mkdirSync(dirname(path), { recursive: true })
+  for (let tries = 0; ; tries++) {
+    try {
+      writeFileSync(path, String(process.pid), { flag: 'wx' })
+      process.once('exit', () => rmSync(path, { force: true }))
+      for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
+      return
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error
+    }
+    const owner = Number(readText(path))
+    if (owner > 0 && !existsSync(`/proc/${owner}`)) rmSync(path, { force: true })
+    else if (tries === 0) say(`waiting for another set-up (process ${owner})`)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250)
+  }
+}
+
+function readText(path) {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number)
   if (major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1])) return
@@ -187,4 +218,5 @@ if (!purpose || (options.only && !(options.only in steps))) {
   process.exit(2)
 }
 checkNode()
+takeLock()
 for (const [name, step] of Object.entries(steps)) if (!options.only || options.only === name) step()
