@@ -1,11 +1,11 @@
 // The measurements, one function each: a load against a running device, and what the device used meanwhile.
-import { setTimeout as sleep } from 'node:timers/promises'
+import type { RunningProcess } from '../../src/demo/command.js'
 import type { Host, Network } from '../../src/demo/network.js'
 import type { RunningDevice } from './devices.js'
 import { kDeviceCore, kLoadCore } from './devices.js'
 import { kManyFiles, loadArguments, runLoad } from './load-tool.js'
 import type { LoadOptions, LoadResult } from './load-tool.js'
-import { coreBusySeconds, cpuSeconds, memoryBytes, processTree, socketSlabBytes } from './process-cost.js'
+import { coreBusySeconds, cpuSeconds, processTree, settledMemoryBytes, socketSlabBytes } from './process-cost.js'
 
 /** Names and values; a unit is the last word of each name. */
 export type Figures = Readonly<Record<string, number>>
@@ -125,7 +125,7 @@ async function memoryNow(network: Network, pids: readonly number[]): Promise<Mem
   const [client, appliance, server] = await Promise.all([network.client, network.appliance, network.server].map(socketsOf))
   const deviceSockets = appliance ?? 0
   const allSockets = deviceSockets + (client ?? 0) + (server ?? 0)
-  return { user: memoryBytes(pids), slab: socketSlabBytes(), deviceSockets, allSockets }
+  return { user: await settledMemoryBytes(pids), slab: socketSlabBytes(), deviceSockets, allSockets }
 }
 
 /**
@@ -138,15 +138,19 @@ const idleMemory: Measure = {
   measure: async ({ network, device, effort }) => {
     const pids = device.pid < 0 ? [] : processTree(device.pid)
     const connections = effort.idleConnections
-    const before = await memoryNow(network, pids)
-    const holder = network.client.start([
-      ...kManyFiles, ...loadArguments('hold', { ...target(device), connections, seconds: 120 }),
-    ]) // prettier-ignore
-    try {
+    const hold = async (some: number): Promise<void> => {
+      const options = { ...target(device), connections: some, seconds: 120 }
+      const holder = network.client.start([...kManyFiles, ...loadArguments('hold', options)])
+      holders.push(holder)
       const line = await holder.until((stdout) => stdout.split('\n').find((text) => text.includes('"held"')), 150_000)
       const held = JSON.parse(line) as { established: number; failure: string }
-      if (held.established < connections) throw new Error(`held ${held.established} of ${connections}: ${held.failure}`)
-      await sleep(500)
+      if (held.established < some) throw new Error(`held ${held.established} of ${some}: ${held.failure}`)
+    }
+    const holders: RunningProcess[] = []
+    try {
+      await hold(Math.ceil(connections / 10)) // the first also pay for what is bought once
+      const before = await memoryNow(network, pids)
+      await hold(connections)
       const after = await memoryNow(network, pids)
       const socketBytes = (after.slab - before.slab) / Math.max(1, after.allSockets - before.allSockets)
       const deviceSockets = (after.deviceSockets - before.deviceSockets) / connections
@@ -156,8 +160,10 @@ const idleMemory: Measure = {
         idle_kernel_bytes: deviceSockets * socketBytes,
       }
     } finally {
-      holder.endInput()
-      await holder.ended
+      for (const holder of holders) {
+        holder.endInput()
+        await holder.ended
+      }
     }
   },
 }

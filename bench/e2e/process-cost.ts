@@ -1,7 +1,7 @@
 // What a device's processes have used: processor time and memory. Read from /proc, from outside.
 import { readFileSync } from 'node:fs'
 
-export { memoryBytes, processTree } from '../../src/demo/process-memory.js'
+export { processTree, settledMemoryBytes } from '../../src/demo/process-memory.js'
 
 /** User and system time of the processes together, in seconds. */
 export function cpuSeconds(pids: readonly number[]): number {

@@ -3,7 +3,7 @@
 //   cutwater-load hold (10,000 connections) ── TLS ── wan [ cutwater ] lan ── clear ── sink :8081
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { kManyFiles, loadArguments } from '../../bench/e2e/load-tool.js'
-import { memoryBytes, processTree } from '../../bench/e2e/process-cost.js'
+import { processTree, settledMemoryBytes } from '../../src/demo/process-memory.js'
 import { Lab, kPorts } from '../support/lab.js'
 
 const kConnections = 10_000
@@ -28,14 +28,14 @@ describe.each(kPorts)(`${kConnections} idle connections over %s`, (port) => {
     const target = lab.target('transfers')
     const options = { connect: target.address, port: target.port, seconds: 90, path: '/bytes/100' }
     // What the first connections cost once (code pages, pools, stacks) is not the price of one more.
-    const first = lab.network.client.start([...kManyFiles, ...loadArguments('hold', { ...options, connections: 200 })])
+    const first = lab.network.client.start([...kManyFiles, ...loadArguments('hold', { ...options, connections: 1_000 })])
     await lineOf(first.until.bind(first), 'held')
     const pids = processTree(lab.appliance.ready.pid)
-    const before = memoryBytes(pids)
+    const before = await settledMemoryBytes(pids)
     const holder = lab.network.client.start([...kManyFiles, ...loadArguments('hold', { ...options, connections: kConnections })])
     expect(await lineOf(holder.until.bind(holder), 'held')).toMatchObject({ established: kConnections, failed: 0, failure: '' })
-    const each = (memoryBytes(pids) - before) / kConnections
-    console.log(`${port}: ${kConnections} idle TLS connections, ${each.toFixed(0)} bytes each (proportional set size of the appliance)`)
+    const each = ((await settledMemoryBytes(pids)) - before) / kConnections
+    console.log(`${port}: ${kConnections} idle TLS connections, ${each.toFixed(0)} bytes each (anonymous memory of the appliance)`)
     expect(each).toBeLessThan(kMostBytesEach)
     holder.write('check\n')
     expect(await lineOf(holder.until.bind(holder), 'checked')).toMatchObject({ answered: kConnections, failed: 0 })
