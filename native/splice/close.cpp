@@ -117,6 +117,9 @@ void settle_fins(Resources& r, Flow& f) noexcept {
 
 bool take_late_reset(Resources& r, Flow& f) noexcept {
   if (f.up.end != UpEnd::finished || f.down.fin != FinState::owed || f.state != FlowState::established) return false;
+  bool is_all_local = true;
+  f.down.spans.each(r.spans, [&](const Span& span) { return is_all_local = span.plain_bytes == 0; });
+  if (!is_all_local) return false;  // the server's last bytes never arrived: it has to hear of it (I1)
   release_local(r, f);
   f.down.spans.clear(r.spans);
   settle_fins(r, f);
