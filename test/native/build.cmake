@@ -3,5 +3,6 @@ file(GLOB_RECURSE CUTWATER_TEST_SOURCES CONFIGURE_DEPENDS test/native/*_test.cpp
   test/differential/*_test.cpp test/conformance/*_test.cpp)
 add_executable(cutwater_tests test/native/main.cpp ${CUTWATER_TEST_SOURCES})
 target_include_directories(cutwater_tests PRIVATE test)
-target_link_libraries(cutwater_tests PRIVATE cutwater)
+include(test/support/native/build.cmake)
+target_link_libraries(cutwater_tests PRIVATE cutwater_rig cutwater)
 include(test/sim/build.cmake OPTIONAL)
