@@ -72,9 +72,6 @@ Result<bool, Error> Engine::Impl::check(const std::vector<ServiceConfig>& wanted
   for (const ServiceConfig& service : wanted) {
     const std::string where = "services." + service.name;
     if (service.mode != Mode::direct) return error(ErrorCode::config_invalid, where + ".mode: this version runs direct mode only");
-    if (service.release != Release::whole_record) {
-      return error(ErrorCode::config_invalid, where + ".release: this version releases whole records only");
-    }
     if (service.servers.size() != 1) return error(ErrorCode::config_invalid, where + ".servers: direct mode has exactly one server");
     if (service.servers[0].endpoint.address != service.listen.address) {
       return error(ErrorCode::config_invalid, where + ".servers: in direct mode the server's address is the one clients connect to");

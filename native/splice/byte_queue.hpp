@@ -40,6 +40,9 @@ class ByteQueue {
     const auto chunks = static_cast<std::uint32_t>((end + port::kChunkBytes - 1) / port::kChunkBytes);
     return chunks <= kMaxChunks && (chunks <= count_ || chunks - count_ <= pool.free_chunks());
   }
+  [[nodiscard]] std::uint8_t at(const port::ChunkPool& pool, SeqNum where) const noexcept {
+    return *byte_at(pool, static_cast<std::uint32_t>(where - begin_));
+  }
   [[nodiscard]] std::uint8_t last(const port::ChunkPool& pool) const noexcept { return *byte_at(pool, bytes_ - 1); }
 
   /// Copies [at, at + out.size()) out. Requires: it is all here.

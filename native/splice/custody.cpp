@@ -31,12 +31,33 @@ std::optional<std::size_t> take_front(Resources& r, Flow& f, Bytes in) noexcept 
     if (!header) return fail_framing(r, f, header.error()), std::nullopt;
     if (!admit_header(r, f, *header)) return std::nullopt;
     partial.header = *header;
+    partial.plain_begin = f.custody->queue.end();
     partial.body_left = static_cast<std::uint32_t>(header->body_bytes - f.suite->explicit_nonce_bytes - record::kTagBytes);
   }
   if (partial.front_bytes == f.suite->front_bytes()) {
     r.aead.open_begin(f.custody->stream, open_key(r, f), f.up_keys, f.up.number, {partial.front.data(), partial.front_bytes});
   }
   return n;
+}
+
+// Lets everything before `end` go to the server.
+void release_until(Resources& r, Flow& f, SeqNum end) noexcept {
+  r.counters.add(Count::plaintext_up_bytes, static_cast<std::uint32_t>(end - f.custody->ready));
+  f.custody->ready = f.up.plain_next = end;
+}
+
+// `release: streaming` (A13): plaintext leaves before its tag has come. In TLS 1.3 the last byte that is not zero may be the
+// inner type, and what follows it padding, so they stay; and nothing leaves while the record may still be a control record.
+void release_early(Resources& r, Flow& f) noexcept {
+  Custody& custody = *f.custody;
+  if (custody.partial.header.type != record::ContentType::application_data || f.post_handshake.has_partial()) return;
+  SeqNum end = custody.queue.end();
+  if (f.suite->version == record::Version::tls13) {
+    while (end != custody.ready && custody.queue.at(r.chunks, end - 1U) == 0) end = end - 1U;
+    if (end != custody.ready) end = end - 1U;
+    if (end - custody.partial.plain_begin < static_cast<std::int32_t>(kMaxControlBytes)) return;
+  }
+  if (before(custody.ready, end)) release_until(r, f, end);
 }
 
 // Step 2: its body, decrypted straight into the queue. The chunk space was reserved by has_custody_room().
@@ -47,6 +68,7 @@ std::size_t take_body(Resources& r, Flow& f, Bytes in) noexcept {
   r.aead.open_update(custody.stream, open_key(r, f), space.data(), in.data(), n);
   custody.queue.commit(static_cast<std::uint32_t>(n));
   custody.partial.body_left -= static_cast<std::uint32_t>(n);
+  if (f.route->policy.release == Release::streaming) release_early(r, f);
   return n;
 }
 
@@ -62,16 +84,10 @@ std::optional<record::ContentType> strip_inner_type(Resources& r, Custody& custo
   return std::nullopt;
 }
 
-bool finish_data(Resources& r, Flow& f, std::uint32_t fragment_bytes) noexcept {
-  f.custody->ready = f.custody->queue.end();
-  f.up.plain_next = f.custody->ready;
-  r.counters.add(Count::plaintext_up_bytes, fragment_bytes);
-  return true;
-}
-
 // Step 3: its tag, and with it the verdict on everything since `ready`.
 bool finish_record(Resources& r, Flow& f) noexcept {
   Custody& custody = *f.custody;
+  const SeqNum begin = custody.partial.plain_begin;
   if (!r.aead.open_finish(custody.stream, open_key(r, f), custody.partial.tag.data())) {
     custody.queue.cut_back(r.chunks, custody.ready, ByteQueue::Wipe::yes);
     fail(r, f, Reset::bad_tag, record::Alert::bad_record_mac);
@@ -86,10 +102,13 @@ bool finish_record(Resources& r, Flow& f) noexcept {
     type = *inner;
   }
   custody.partial = Custody::Partial{};
-  const auto fragment_bytes = static_cast<std::uint32_t>(custody.queue.end() - custody.ready);
+  const auto fragment_bytes = static_cast<std::uint32_t>(custody.queue.end() - begin);
   if (fragment_bytes > record::kMaxFragmentBytes) return fail(r, f, Reset::record_overflow, record::Alert::record_overflow), false;
-  if (type == record::ContentType::application_data && !f.post_handshake.has_partial()) return finish_data(r, f, fragment_bytes);
-  if (type == record::ContentType::application_data || fragment_bytes == 0) {
+  if (type == record::ContentType::application_data && !f.post_handshake.has_partial()) {
+    release_until(r, f, custody.queue.end());
+    return true;
+  }
+  if (type == record::ContentType::application_data || fragment_bytes == 0 || custody.ready != begin) {
     return fail(r, f, Reset::unexpected_message, record::Alert::unexpected_message), false;
   }
   std::array<std::uint8_t, kMaxControlBytes> control{};

@@ -24,6 +24,7 @@ class Custody {
     std::uint8_t front_bytes = 0, tag_bytes = 0;
     std::uint32_t body_left = 0;   // ciphertext bytes still to come, tag not counted
     record::RecordHeader header{};
+    SeqNum plain_begin;            // where its plaintext begins in the queue
     [[nodiscard]] bool is_none() const noexcept { return front_bytes == 0; }
   };
 
