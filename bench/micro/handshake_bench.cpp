@@ -1,10 +1,9 @@
-// Microseconds of one core for a handshake, the server's part and the client's apart: through secure::Pool on this thread,
-// and beside it by the bare library (an SSL object on memory BIOs with default settings, kept as a terminator would).
-// Best of five interleaved rounds. Run: handshake_bench [--json] [--only ROW] [--calls N]
+// Microseconds of one core for a handshake, the server's part and the client's apart: through secure::Pool on this
+// thread, and beside it by the bare library (an SSL object on memory BIOs with default settings, kept as a terminator
+// would). Best of five interleaved rounds. Run: handshake_bench [--json] [--only ROW] [--calls N]
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
-
 #include <time.h>
 
 #include <algorithm>
@@ -155,7 +154,8 @@ struct BareServer : Server {
   SslPtr ssl;
   explicit BareServer(const CertificatePem& pem) {
     const BioPtr certificate{BIO_new_mem_buf(pem.chain_pem.data(), -1)}, key{BIO_new_mem_buf(pem.key_pem.data(), -1)};
-    SSL_CTX_use_certificate(context.get(), X509Ptr{PEM_read_bio_X509(certificate.get(), nullptr, nullptr, nullptr)}.get());
+    SSL_CTX_use_certificate(context.get(),
+                            X509Ptr{PEM_read_bio_X509(certificate.get(), nullptr, nullptr, nullptr)}.get());
     SSL_CTX_use_PrivateKey(context.get(), KeyPtr{PEM_read_bio_PrivateKey(key.get(), nullptr, nullptr, nullptr)}.get());
   }
   void start() override {}
@@ -196,7 +196,8 @@ void run(Server& server, SSL_CTX* client_context, SSL_SESSION* session, Cost& co
     give(client.get(), answer);
   }
   if (!is_done) throw std::runtime_error("the handshake did not finish");
-  if (session != nullptr && SSL_session_reused(client.get()) != 1) throw std::runtime_error("the session was not resumed");
+  if (session != nullptr && SSL_session_reused(client.get()) != 1)
+    throw std::runtime_error("the session was not resumed");
   char data[1];
   SSL_read(client.get(), data, 1);  // takes the tickets
   start = now_us();
@@ -239,7 +240,8 @@ int main(int argc, char** argv) {
     if (word == "--calls" && i + 1 < argc) calls = std::max(1, std::atoi(argv[++i]));
   }
   if (!is_json) {
-    std::printf("%-22s %10s %10s %7s %12s %10s\n", "handshake", "pool us", "bare us", "ratio", "pool /s/core", "client us");
+    std::printf("%-22s %10s %10s %7s %12s %10s\n", "handshake", "pool us", "bare us", "ratio", "pool /s/core",
+                "client us");
   }
   const char* comma = "";
   if (is_json) std::printf("[");

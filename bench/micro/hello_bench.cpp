@@ -1,5 +1,5 @@
-// Nanoseconds to read one ClientHello of a real client, and to fingerprint it; memcpy of the same bytes beside it in the
-// same run. Best of seven interleaved rounds, hot. Run: hello_bench [--json]
+// Nanoseconds to read one ClientHello of a real client, and to fingerprint it; memcpy of the same bytes beside it in
+// the same run. Best of seven interleaved rounds, hot. Run: hello_bench [--json]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -66,7 +66,8 @@ Row measure(const std::vector<std::uint8_t>& message) {
 
 int main(int argc, char** argv) {
   const bool is_json = argc > 1 && std::string_view(argv[1]) == "--json";
-  if (!is_json) std::printf("%-16s %6s %8s %8s %8s %8s\n", "client", "bytes", "copy ns", "parse ns", "ja3 ns", "ja4 ns");
+  if (!is_json)
+    std::printf("%-16s %6s %8s %8s %8s %8s\n", "client", "bytes", "copy ns", "parse ns", "ja3 ns", "ja4 ns");
   const char* comma = "";
   if (is_json) std::printf("[");
   for (const char* client : kClients) {
@@ -76,8 +77,9 @@ int main(int argc, char** argv) {
       return 1;
     }
     const Row row = measure(message);
-    const char* format = is_json ? "%s\n{\"client\":\"%s\",\"bytes\":%zu,\"copyNs\":%.1f,\"parseNs\":%.1f,\"ja3Ns\":%.1f,\"ja4Ns\":%.1f}"
-                                 : "%s%-16s %6zu %8.1f %8.1f %8.1f %8.1f\n";
+    const char* format =
+        is_json ? "%s\n{\"client\":\"%s\",\"bytes\":%zu,\"copyNs\":%.1f,\"parseNs\":%.1f,\"ja3Ns\":%.1f,\"ja4Ns\":%.1f}"
+                : "%s%-16s %6zu %8.1f %8.1f %8.1f %8.1f\n";
     std::printf(format, comma, client, message.size(), row.copy, row.parse, row.ja3, row.ja4);
     if (is_json) comma = ",";
   }

@@ -1,48 +1,16 @@
-// A ClientHello read once into views that cannot fail afterwards: every length inside is checked in parse_client_hello().
-// Not here: joining records and packets (the caller's), what to make of an offer (secure, hello table).
-// Thread: any (pure functions). Used by: hello, path, fingerprint.cpp, fuzz_hello.cpp. Implements: H1, A10.
+// A ClientHello read once into views that cannot fail afterwards: every length inside is checked in
+// parse_client_hello(). Not here: joining records and packets (the caller's), what to make of an offer (secure, hello
+// table). Thread: any (pure functions). Used by: hello, path, fingerprint.cpp, fuzz_hello.cpp. Implements: H1, A10.
 #pragma once
 
 #include <optional>
 #include <string_view>
 
 #include "base/result.hpp"
+#include "hello/hello_error.hpp"
 #include "hello/hello_lists.hpp"
 
 namespace cutwater::hello {
-
-/// Why a hello is refused. Always the client's fault; the connection ends with alert_for().
-enum class HelloError : std::uint8_t {
-  truncated,             // ends inside a field
-  not_client_hello,      // another handshake message
-  trailing_bytes,        // more bytes than the message's own length, or bytes behind the last field
-  bad_session_id,        // longer than 32 bytes
-  bad_suites,            // none, or half of one
-  bad_compression,       // the null method is missing
-  bad_extensions,        // lengths that do not add up
-  too_many_extensions,   // more than kMaxExtensions
-  duplicate_extension,
-  bad_server_name,       // not exactly one host name of 1 to 255 visible characters
-  bad_protocols,         // ALPN: empty list or name, or lengths that do not add up
-  bad_versions,          // supported_versions
-  bad_groups,            // supported_groups
-  bad_key_share,         // lengths that do not add up, an empty share, or two of one group
-  bad_signature_schemes, // signature_algorithms or signature_algorithms_cert
-  bad_psk,               // lengths that do not add up, or identities and binders differ in number
-  psk_not_last,          // pre_shared_key must be the last extension: the binders cover all before them
-  no_psk_modes,          // pre_shared_key without psk_key_exchange_modes
-  bad_psk_modes,
-  bad_cookie,
-  bad_fragment_length,   // max_fragment_length or record_size_limit out of range
-  bad_renegotiation,     // renegotiation_info of a first hello is empty
-  bad_point_formats,
-  bad_flag,              // an extension that carries nothing carries something
-  bad_encrypted_hello,   // encrypted_client_hello: neither a whole outer nor an empty inner
-};
-std::string_view to_string(HelloError error) noexcept;
-
-/// The alert's number. Source: RFC 9846 6.2: decode_error for lengths and syntax, illegal_parameter for contents.
-std::uint8_t alert_for(HelloError error) noexcept;
 
 inline constexpr std::size_t kMaxExtensions = 64;      // browsers send about twenty
 inline constexpr std::size_t kMessageHeaderBytes = 4;  // type and 24-bit length
@@ -54,7 +22,7 @@ struct ClientHello {
   Bytes random, session_id;
   U16List suites;
   Bytes compression_methods;
-  ExtensionList extensions;      // all of them, in the client's order
+  ExtensionList extensions;  // all of them, in the client's order
 
   std::string_view server_name;  // as sent, case and all
   NameList protocols;            // ALPN
@@ -64,11 +32,11 @@ struct ClientHello {
   U16List signature_schemes;
   Bytes point_formats;
   PskList psk_identities;
-  Bytes psk_binders;             // the binders' list, its length not included
+  Bytes psk_binders;  // the binders' list, its length not included
   Bytes psk_modes;
-  Bytes cookie;                  // empty: none, since an empty one is illegal
-  Bytes session_ticket;          // TLS 1.2; empty also when the client only says that it can do tickets
-  Bytes encrypted_hello;         // ECH outer: the whole extension
+  Bytes cookie;           // empty: none, since an empty one is illegal
+  Bytes session_ticket;   // TLS 1.2; empty also when the client only says that it can do tickets
+  Bytes encrypted_hello;  // ECH outer: the whole extension
 
   std::uint16_t record_size_limit = 0;   // 0: not sent
   std::uint16_t max_fragment_bytes = 0;  // max_fragment_length as bytes; 0: not sent
@@ -77,9 +45,9 @@ struct ClientHello {
   bool has_session_ticket = false;
   bool has_extended_master_secret = false;
   bool has_early_data = false;
-  bool has_renegotiation_info = false;   // as extension or as signalling suite
+  bool has_renegotiation_info = false;  // as extension or as signalling suite
   bool has_psk = false;
-  bool has_key_share = false;            // present, even with no shares (asks for a retry)
+  bool has_key_share = false;  // present, even with no shares (asks for a retry)
   bool has_encrypted_hello = false;
 
   [[nodiscard]] bool offers(std::uint16_t version) const noexcept;

@@ -19,9 +19,9 @@ using Ja4 = std::array<char, kJa4Chars>;
 /// Cost: no allocation.
 Ja3 ja3(const ClientHello& hello) noexcept;
 
-/// "t13d1516h2_8daaf6152771_e5627efa2ab1": what was offered, then hashes of the sorted suites, and of the sorted extensions
-/// with the signature schemes. Cost: no allocation; suites beyond kMaxSortedSuites are counted but not hashed.
-/// Source: FoxIO, "JA4: TLS Client Fingerprinting", technical details.
+/// "t13d1516h2_8daaf6152771_e5627efa2ab1": what was offered, then hashes of the sorted suites, and of the sorted
+/// extensions with the signature schemes. Cost: no allocation; suites beyond kMaxSortedSuites are counted but not
+/// hashed. Source: FoxIO, "JA4: TLS Client Fingerprinting", technical details.
 Ja4 ja4(const ClientHello& hello) noexcept;
 
 inline constexpr std::size_t kMaxSortedSuites = 256;  // more than any software offers

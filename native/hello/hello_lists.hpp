@@ -113,6 +113,8 @@ struct PskEntry {
 using PskList = List<PskEntry>;
 
 /// A value that clients send to keep servers tolerant of the unknown. Source: RFC 8701 2.
-constexpr bool is_grease(std::uint16_t value) noexcept { return (value & 0x0f0f) == 0x0a0a && value >> 8 == (value & 0xff); }
+constexpr bool is_grease(std::uint16_t value) noexcept {
+  return (value & 0x0f0f) == 0x0a0a && value >> 8 == (value & 0xff);
+}
 
 }  // namespace cutwater::hello

@@ -13,7 +13,8 @@ BioPtr view(const std::string& text) { return BioPtr{BIO_new_mem_buf(text.data()
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-/// A DNS name fit for comparing, or an empty string when it holds anything but visible ASCII (embedded NULs are an old trick).
+/// A DNS name fit for comparing, or an empty string when it holds anything but visible ASCII (embedded NULs are an old
+/// trick).
 std::string dns_name(const ASN1_STRING* value) {
   const auto* data = reinterpret_cast<const char*>(ASN1_STRING_get0_data(value));
   std::string name(data, static_cast<std::size_t>(ASN1_STRING_length(value)));

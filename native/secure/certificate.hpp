@@ -12,12 +12,13 @@
 namespace cutwater::secure {
 
 struct Certificate {
-  std::string file;                 // for messages
+  std::string file;  // for messages
   X509Ptr leaf;
-  std::vector<X509Ptr> chain;       // issuers, in the file's order
+  std::vector<X509Ptr> chain;  // issuers, in the file's order
   KeyPtr key;
-  int key_type = 0;                 // EVP_PKEY_RSA, EVP_PKEY_EC, EVP_PKEY_ED25519, …: OpenSSL holds one of each
-  std::vector<std::string> names;   // DNS names, lower case, "*.example.com" as it stands; the common name if there are none
+  int key_type = 0;  // EVP_PKEY_RSA, EVP_PKEY_EC, EVP_PKEY_ED25519, …: OpenSSL holds one of each
+  std::vector<std::string>
+      names;  // DNS names, lower case, "*.example.com" as it stands; the common name if there are none
 };
 
 /// Reads and checks one. Errors: a line for the operator, beginning with the file's name.

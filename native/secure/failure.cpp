@@ -23,52 +23,67 @@ HandshakeFailure by_reason(int reason) noexcept {
     case SSL_R_VERSION_TOO_LOW:
     case SSL_R_UNKNOWN_PROTOCOL:
     case SSL_R_WRONG_SSL_VERSION:
-    case SSL_R_INAPPROPRIATE_FALLBACK: return HandshakeFailure::no_shared_version;
+    case SSL_R_INAPPROPRIATE_FALLBACK:
+      return HandshakeFailure::no_shared_version;
     case SSL_R_NO_SHARED_CIPHER:
     case SSL_R_NO_CIPHERS_SPECIFIED:
     case SSL_R_NO_SUITABLE_KEY_SHARE:
     case SSL_R_NO_SHARED_GROUPS:
     case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
-    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM: return HandshakeFailure::no_shared_suite;
-    case SSL_R_NO_APPLICATION_PROTOCOL: return HandshakeFailure::no_shared_protocol;
-    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return HandshakeFailure::client_certificate_missing;
+    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+      return HandshakeFailure::no_shared_suite;
+    case SSL_R_NO_APPLICATION_PROTOCOL:
+      return HandshakeFailure::no_shared_protocol;
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+      return HandshakeFailure::client_certificate_missing;
     case SSL_R_CERTIFICATE_VERIFY_FAILED:
     case SSL_R_BAD_SIGNATURE:
     case SSL_R_WRONG_SIGNATURE_TYPE:
     case SSL_R_UNKNOWN_CERTIFICATE_TYPE:
-    case SSL_R_NO_CLIENT_CERT_METHOD: return HandshakeFailure::client_certificate_rejected;
+    case SSL_R_NO_CLIENT_CERT_METHOD:
+      return HandshakeFailure::client_certificate_rejected;
     case SSL_R_DIGEST_CHECK_FAILED:
-    case SSL_R_BAD_DIGEST_LENGTH: return HandshakeFailure::bad_finished;
-    case SSL_R_EXCESSIVE_MESSAGE_SIZE: return HandshakeFailure::too_large;
+    case SSL_R_BAD_DIGEST_LENGTH:
+      return HandshakeFailure::bad_finished;
+    case SSL_R_EXCESSIVE_MESSAGE_SIZE:
+      return HandshakeFailure::too_large;
     case SSL_R_HTTP_REQUEST:
-    case SSL_R_HTTPS_PROXY_REQUEST: return HandshakeFailure::plain_http;
-    default: return HandshakeFailure::none;
+    case SSL_R_HTTPS_PROXY_REQUEST:
+      return HandshakeFailure::plain_http;
+    default:
+      return HandshakeFailure::none;
   }
 }
 
 HandshakeFailure by_alert(std::uint8_t alert, Phase phase) noexcept {
   switch (alert) {
     case 0:
-    case SSL_AD_INTERNAL_ERROR: return HandshakeFailure::internal;
+    case SSL_AD_INTERNAL_ERROR:
+      return HandshakeFailure::internal;
     case SSL_AD_PROTOCOL_VERSION:
       return phase == Phase::hello ? HandshakeFailure::no_shared_version : HandshakeFailure::bad_record;
     case SSL_AD_HANDSHAKE_FAILURE:
       return phase == Phase::hello ? HandshakeFailure::no_shared_suite : HandshakeFailure::bad_record;
-    case SSL_AD_UNRECOGNIZED_NAME: return HandshakeFailure::unknown_name;
-    case SSL_AD_NO_APPLICATION_PROTOCOL: return HandshakeFailure::no_shared_protocol;
-    case TLS13_AD_CERTIFICATE_REQUIRED: return HandshakeFailure::client_certificate_missing;
+    case SSL_AD_UNRECOGNIZED_NAME:
+      return HandshakeFailure::unknown_name;
+    case SSL_AD_NO_APPLICATION_PROTOCOL:
+      return HandshakeFailure::no_shared_protocol;
+    case TLS13_AD_CERTIFICATE_REQUIRED:
+      return HandshakeFailure::client_certificate_missing;
     case SSL_AD_BAD_CERTIFICATE:
     case SSL_AD_UNSUPPORTED_CERTIFICATE:
     case SSL_AD_CERTIFICATE_REVOKED:
     case SSL_AD_CERTIFICATE_EXPIRED:
     case SSL_AD_CERTIFICATE_UNKNOWN:
-    case SSL_AD_UNKNOWN_CA: return HandshakeFailure::client_certificate_rejected;
+    case SSL_AD_UNKNOWN_CA:
+      return HandshakeFailure::client_certificate_rejected;
     case SSL_AD_DECODE_ERROR:
     case SSL_AD_ILLEGAL_PARAMETER:
     case TLS13_AD_MISSING_EXTENSION:
     case SSL_AD_UNSUPPORTED_EXTENSION:
       return phase == Phase::hello ? HandshakeFailure::bad_hello : HandshakeFailure::bad_record;
-    default: return HandshakeFailure::bad_record;
+    default:
+      return HandshakeFailure::bad_record;
   }
 }
 

@@ -8,7 +8,7 @@ namespace cutwater::secure {
 
 namespace {
 
-constexpr std::string_view kHttpStarts[] = {"GET ",   "POST ",  "HEAD ",  "PUT ",     "DELETE ",
+constexpr std::string_view kHttpStarts[] = {"GET ",   "POST ",  "HEAD ",    "PUT ",     "DELETE ",
                                             "PATCH ", "TRACE ", "OPTIONS ", "CONNECT ", "PRI * HTTP/2"};
 constexpr std::size_t kTellingBytes = 3;  // fewer could be anything
 
@@ -28,12 +28,15 @@ FailureReport refusal(record::Alert alert, std::string_view why) {
 std::optional<FailureReport> refuse_first_record(Bytes bytes) {
   if (is_http(bytes)) return FailureReport{HandshakeFailure::plain_http, 0, "an HTTP request without TLS"};
   const record::NextRecord next = record::next_record(bytes);
-  if (next.status == record::NextRecord::Status::bad) return refusal(record::alert_for(next.error), to_string(next.error));
-  if (next.status == record::NextRecord::Status::partial) return refusal(record::Alert::decode_error, "a record cut short");
+  if (next.status == record::NextRecord::Status::bad)
+    return refusal(record::alert_for(next.error), to_string(next.error));
+  if (next.status == record::NextRecord::Status::partial)
+    return refusal(record::Alert::decode_error, "a record cut short");
   if (next.header.type == record::ContentType::handshake) return {};
   if (next.header.type == record::ContentType::alert) {
     // Answering an alert with an alert helps nobody.
-    return FailureReport{HandshakeFailure::client_alert, bytes[next.header.record_bytes() - 1], "an alert before any hello"};
+    return FailureReport{HandshakeFailure::client_alert, bytes[next.header.record_bytes() - 1],
+                         "an alert before any hello"};
   }
   return refusal(record::Alert::unexpected_message, "no handshake record");
 }

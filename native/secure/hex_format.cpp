@@ -1,5 +1,5 @@
-// OpenSSL hands out TLS 1.3 secrets only as key log lines, and prints each of their bytes by its own sprintf("%02x"): some 320
-// calls and a twelfth of a full handshake (bench/micro/handshake_bench.cpp). The linker sends those calls here
+// OpenSSL hands out TLS 1.3 secrets only as key log lines, and prints each of their bytes by its own sprintf("%02x"):
+// some 320 calls and a twelfth of a full handshake (bench/micro/handshake_bench.cpp). The linker sends those calls here
 // (build.cmake: --wrap); the result is sprintf's own, for every format. Without the option all works, more slowly.
 // Thread: any.
 #include <cstdarg>

@@ -1,5 +1,5 @@
-// What workers and secure processors say to each other. Plain values, moved through bounded rings; each is owned by one side.
-// Thread: see pool.hpp. Implements: A5, H4.
+// What workers and secure processors say to each other. Plain values, moved through bounded rings; each is owned by one
+// side. Thread: see pool.hpp. Implements: A5, H4.
 #pragma once
 
 #include <memory>
@@ -28,32 +28,32 @@ struct Request {
   };
   Kind kind = Kind::start;
   Token token;
-  std::uint32_t service = 0;         // index into the pool's service contexts
-  Tick deadline = kNever;            // past it the handshake is not worth a signature any more
-  IpAddress client;                  // for session binding and events
-  std::vector<std::uint8_t> bytes;   // whole TLS records, header included, in stream order; the last may be cut
-                                     // short only where its header already cannot be TLS (the answer is a failure)
+  std::uint32_t service = 0;        // index into the pool's service contexts
+  Tick deadline = kNever;           // past it the handshake is not worth a signature any more
+  IpAddress client;                 // for session binding and events
+  std::vector<std::uint8_t> bytes;  // whole TLS records, header included, in stream order; the last may be cut
+                                    // short only where its header already cannot be TLS (the answer is a failure)
 };
 
 /// Why a handshake failed; one list for counters, events and docs.
 enum class HandshakeFailure : std::uint8_t {
   none,
-  bad_record,             // not TLS, or framing broken: client's fault
-  plain_http,             // an HTTP request on the TLS port: client's fault
-  bad_hello,              // unparsable or illegal ClientHello
+  bad_record,  // not TLS, or framing broken: client's fault
+  plain_http,  // an HTTP request on the TLS port: client's fault
+  bad_hello,   // unparsable or illegal ClientHello
   no_shared_version,
-  no_shared_suite,              // nor a group or signature scheme in common
-  unknown_name,           // SNI names no certificate and the service is strict
-  no_shared_protocol,     // ALPN
+  no_shared_suite,     // nor a group or signature scheme in common
+  unknown_name,        // SNI names no certificate and the service is strict
+  no_shared_protocol,  // ALPN
   client_certificate_missing,
   client_certificate_rejected,  // unknown CA, expired, revoked, bad signature
-  client_alert,           // the client sent a fatal alert
+  client_alert,                 // the client sent a fatal alert
   bad_finished,
-  deadline,               // waited too long in the queue
-  overload,               // the processors' queue was full, or max_handshakes are under way
-  internal,               // ours: see the event's text
+  deadline,                   // waited too long in the queue
+  overload,                   // the processors' queue was full, or max_handshakes are under way
+  internal,                   // ours: see the event's text
   no_extended_master_secret,  // a TLS 1.2 client without it (RFC 7627): refused, its sessions could be mixed up
-  too_large,              // the client sent more handshake bytes than any honest one: client's fault
+  too_large,                  // the client sent more handshake bytes than any honest one: client's fault
 };
 inline constexpr std::size_t kHandshakeFailures = 17;  // how many names the list has, for counters
 std::string_view to_string(HandshakeFailure failure) noexcept;
@@ -61,10 +61,10 @@ std::string_view to_string(HandshakeFailure failure) noexcept;
 /// Everything the fast path needs to go on without the TLS object, which is freed.
 struct Established {
   const record::Suite* suite = nullptr;
-  record::TrafficKeys up_keys, down_keys;             // client write / server write
-  record::TrafficSecret up_secret, down_secret;       // TLS 1.3 only: for key updates
-  std::uint64_t up_number = 0, down_number = 0;       // next record numbers (down: after the tickets; TLS 1.2: 1 each)
-  std::uint16_t max_fragment_bytes = 16384;           // max_fragment_length, when the client asked
+  record::TrafficKeys up_keys, down_keys;        // client write / server write
+  record::TrafficSecret up_secret, down_secret;  // TLS 1.3 only: for key updates
+  std::uint64_t up_number = 0, down_number = 0;  // next record numbers (down: after the tickets; TLS 1.2: 1 each)
+  std::uint16_t max_fragment_bytes = 16384;      // max_fragment_length, when the client asked
   bool is_resumed = false;
   std::string server_name, protocol, client_subject;  // SNI, ALPN, subject of the client's certificate
 };
@@ -77,12 +77,12 @@ struct Reply {
   };
   Kind kind = Kind::output;
   Token token;
-  std::vector<std::uint8_t> bytes;       // whole records, as the TLS library cut them
-  std::uint32_t consumed_bytes = 0;      // of all input so far: what the handshake used; the rest is application data
+  std::vector<std::uint8_t> bytes;   // whole records, as the TLS library cut them
+  std::uint32_t consumed_bytes = 0;  // of all input so far: what the handshake used; the rest is application data
   std::unique_ptr<Established> established;
   HandshakeFailure failure = HandshakeFailure::none;
-  std::uint8_t alert = 0;                // the alert sent or received, 0 when none
-  std::string detail;                    // for the event, one line, no secrets
+  std::uint8_t alert = 0;  // the alert sent or received, 0 when none
+  std::string detail;      // for the event, one line, no secrets
 };
 
 }  // namespace cutwater::secure

@@ -54,11 +54,16 @@ void export_tls12(SSL* ssl, Established& out) noexcept {
 
 std::uint16_t max_fragment(SSL* ssl) noexcept {
   switch (SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl))) {
-    case TLSEXT_max_fragment_length_512: return 512;
-    case TLSEXT_max_fragment_length_1024: return 1024;
-    case TLSEXT_max_fragment_length_2048: return 2048;
-    case TLSEXT_max_fragment_length_4096: return 4096;
-    default: return record::kMaxFragmentBytes;
+    case TLSEXT_max_fragment_length_512:
+      return 512;
+    case TLSEXT_max_fragment_length_1024:
+      return 1024;
+    case TLSEXT_max_fragment_length_2048:
+      return 2048;
+    case TLSEXT_max_fragment_length_4096:
+      return 4096;
+    default:
+      return record::kMaxFragmentBytes;
   }
 }
 

@@ -18,7 +18,8 @@ KeyLog::KeyLog(const std::string& path) {
   }
   struct stat about {};
   const bool is_file = ::fstat(file_, &about) == 0 && S_ISREG(about.st_mode);
-  if (is_file && ::fchmod(file_, 0600) != 0) error_ = path + ": cannot be made private";  // an old file may be open to all
+  if (is_file && ::fchmod(file_, 0600) != 0)
+    error_ = path + ": cannot be made private";  // an old file may be open to all
 }
 
 KeyLog::~KeyLog() {

@@ -1,5 +1,5 @@
-// Secrets of handshakes in the format that Wireshark reads, in a file that only its owner can read. Off unless configured.
-// Thread: any (one write a line; O_APPEND keeps lines whole).
+// Secrets of handshakes in the format that Wireshark reads, in a file that only its owner can read. Off unless
+// configured. Thread: any (one write a line; O_APPEND keeps lines whole).
 #pragma once
 
 #include <string>

@@ -30,6 +30,8 @@ using GeneralNamesPtr = std::unique_ptr<GENERAL_NAMES, OpensslFree<GENERAL_NAMES
 
 /// Starts the library once: without openssl.cnf (a service's options are all there is) and without its exit handler,
 /// which would pull the library from under processor threads that are still stopping.
-inline void start_openssl() noexcept { OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr); }
+inline void start_openssl() noexcept {
+  OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr);
+}
 
 }  // namespace cutwater::secure

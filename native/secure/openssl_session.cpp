@@ -11,7 +11,8 @@ namespace cutwater::secure {
 
 namespace {
 
-constexpr std::uint32_t kMaxInputBytes = 256 * 1024;  // a hello, a client's certificates and room for refused early data
+constexpr std::uint32_t kMaxInputBytes =
+    256 * 1024;  // a hello, a client's certificates and room for refused early data
 
 /// True when the hello offers `version`. Malformed lists are OpenSSL's to refuse.
 bool offers(SSL* ssl, std::uint16_t version) noexcept {
@@ -83,7 +84,8 @@ Progress OpensslSession::step(Bytes record, std::vector<std::uint8_t>& out) {
   // What this step wrote when it took the client's Finished went out under the application keys (TLS 1.3).
   if (result == 1) return finish(record::whole_records(Bytes{out}.subspan(before_bytes)).records);
   const int error = SSL_get_error(ssl_.get(), result);
-  if (error == SSL_ERROR_ZERO_RETURN) return fail(HandshakeFailure::client_alert, "the client closed with close_notify");
+  if (error == SSL_ERROR_ZERO_RETURN)
+    return fail(HandshakeFailure::client_alert, "the client closed with close_notify");
   if (error != SSL_ERROR_WANT_READ) return fail();
   if (!input_.empty()) return fail(HandshakeFailure::internal, "the TLS library left input unread");
   if (out.size() != before_bytes) phase_ = Phase::after_hello;

@@ -54,11 +54,11 @@ class OpensslSession {
   std::shared_ptr<const ServiceContext> service_;
   KeyLog* key_log_;
   SslPtr ssl_;
-  Bytes input_;                                // the record being fed
+  Bytes input_;                                  // the record being fed
   std::vector<std::uint8_t>* output_ = nullptr;  // the caller's, during feed()
   std::uint32_t consumed_bytes_ = 0;
   Phase phase_ = Phase::hello;
-  bool lacks_master_secret_binding_ = false;   // a TLS 1.2 hello without extended_master_secret
+  bool lacks_master_secret_binding_ = false;  // a TLS 1.2 hello without extended_master_secret
   std::uint8_t sent_alert_ = 0;
   ApplicationSecrets secrets_;
   FailureReport failure_;

@@ -16,9 +16,9 @@ namespace cutwater::secure {
 
 namespace {
 
-constexpr std::size_t kBudget = 32;        // requests a lane gets before the next one's turn
-constexpr int kReapEveryMs = 100;          // how often a sleeping thread looks for handshakes past their deadline
-constexpr int kRetryHeldMs = 1;            // how soon it tries again where a worker's ring was full
+constexpr std::size_t kBudget = 32;  // requests a lane gets before the next one's turn
+constexpr int kReapEveryMs = 100;    // how often a sleeping thread looks for handshakes past their deadline
+constexpr int kRetryHeldMs = 1;      // how soon it tries again where a worker's ring was full
 
 Tick steady_now() {
   const auto since = std::chrono::steady_clock::now().time_since_epoch();
@@ -33,8 +33,8 @@ class Bell {
   Bell(const Bell&) = delete;
   Bell& operator=(const Bell&) = delete;
 
-  /// Any thread, after its push. The exchange meets the one in sleep(): either that one comes later and its `is_idle` sees
-  /// the push, or this one sees that the thread is about to sleep and rings.
+  /// Any thread, after its push. The exchange meets the one in sleep(): either that one comes later and its `is_idle`
+  /// sees the push, or this one sees that the thread is about to sleep and rings.
   void ring() noexcept {
     if (is_asleep_.exchange(false, std::memory_order_acq_rel)) ::eventfd_write(event_, 1);
   }

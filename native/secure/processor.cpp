@@ -93,8 +93,8 @@ void Processor::start(std::size_t lane, Request& request) {
     return reply_failure(lane, request.token, {HandshakeFailure::overload, 0, "too many handshakes under way"});
   }
   by_flow_[key_of(lane, request.token)] = handshakes_.size();
-  handshakes_.push_back({lane, request.token, request.deadline,
-                         std::make_unique<OpensslSession>(std::move(service), shared_.key_log)});
+  handshakes_.push_back(
+      {lane, request.token, request.deadline, std::make_unique<OpensslSession>(std::move(service), shared_.key_log)});
   feed(handshakes_.size() - 1, request);
 }
 

@@ -69,7 +69,7 @@ class Processor {
   std::vector<Lane*> lanes_;
   std::vector<std::deque<std::unique_ptr<Reply>>> held_;  // per lane: replies its ring had no room for; then it waits
   std::vector<bool> has_replied_;
-  std::vector<Handshake> handshakes_;                     // dense; order means nothing
+  std::vector<Handshake> handshakes_;                       // dense; order means nothing
   std::unordered_map<std::uint64_t, std::size_t> by_flow_;  // index into handshakes_
   std::size_t next_reap_ = 0;
 };

@@ -58,8 +58,8 @@ bool has_expired_client(SSL_SESSION* session) noexcept {
   return client != nullptr && X509_cmp_current_time(X509_get0_notAfter(client)) <= 0;
 }
 
-SSL_TICKET_RETURN judge_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char*, std::size_t, SSL_TICKET_STATUS status,
-                               void*) noexcept {
+SSL_TICKET_RETURN judge_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char*, std::size_t,
+                               SSL_TICKET_STATUS status, void*) noexcept {
   const bool is_opened = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
   if (!is_opened || has_expired_client(session)) return SSL_TICKET_RETURN_IGNORE_RENEW;
   // A TLS 1.3 client uses a ticket once (RFC 9846 C.4), so each use earns the next one.

@@ -54,7 +54,8 @@ Result<std::shared_ptr<const ServiceContext>, std::string> ServiceContext::build
     const ServiceTls& service, std::shared_ptr<Resumption> resumption) {
   start_openssl();
   const std::shared_ptr<ServiceContext> context{new ServiceContext(service, std::move(resumption))};
-  for (const auto step : {&ServiceContext::read_options, &ServiceContext::read_certificates, &ServiceContext::make_contexts}) {
+  for (const auto step :
+       {&ServiceContext::read_options, &ServiceContext::read_certificates, &ServiceContext::make_contexts}) {
     if (std::string error = ((*context).*step)(); !error.empty()) return Failure{std::move(error)};
   }
   for (CertificatePem& pem : context->service_.certificates) wipe(pem.key_pem.data(), pem.key_pem.size());
@@ -144,7 +145,8 @@ std::string ServiceContext::make_contexts() {
   return {};
 }
 
-/// The certificates for one name: per key type the first that names it exactly, else the first whose wildcard covers it.
+/// The certificates for one name: per key type the first that names it exactly, else the first whose wildcard covers
+/// it.
 ServiceContext::Bundle ServiceContext::bundle_for(const std::string& name) const {
   Bundle bundle;
   const auto add = [&bundle](const Certificate& certificate) {
@@ -173,7 +175,8 @@ Result<SSL_CTX*, std::string> ServiceContext::context_of(const Bundle& bundle) {
       return Failure{certificate->file + ": " + reason()};
     }
     for (const X509Ptr& issuer : certificate->chain) {
-      if (SSL_CTX_add1_chain_cert(context.get(), issuer.get()) != 1) return Failure{certificate->file + ": " + reason()};
+      if (SSL_CTX_add1_chain_cert(context.get(), issuer.get()) != 1)
+        return Failure{certificate->file + ": " + reason()};
     }
     if (SSL_CTX_use_PrivateKey(context.get(), certificate->key.get()) != 1) {
       return Failure{certificate->file + ": " + reason()};
@@ -234,7 +237,8 @@ void ServiceContext::set_sessions(SSL_CTX* context) const {
   }
   SSL_CTX_set_timeout(context, static_cast<long>(service_.session_lifetime_s));
   SSL_CTX_set_num_tickets(context, service_.tickets);
-  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR);
+  SSL_CTX_set_session_cache_mode(context,
+                                 SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR);
   resumption_->ticket_keys.keep_at_least(service_.session_lifetime_s);
 }
 

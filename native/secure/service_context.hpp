@@ -62,8 +62,8 @@ class ServiceContext {
   std::shared_ptr<Resumption> resumption_;
   std::vector<Certificate> certificates_;
   std::vector<std::pair<Bundle, SSL_CTX*>> bundles_;
-  std::vector<SslCtxPtr> contexts_;                     // the default one first
-  std::unordered_map<std::string, SSL_CTX*> by_name_;   // exact names and "*.parent" patterns
+  std::vector<SslCtxPtr> contexts_;                    // the default one first
+  std::unordered_map<std::string, SSL_CTX*> by_name_;  // exact names and "*.parent" patterns
 };
 
 }  // namespace cutwater::secure

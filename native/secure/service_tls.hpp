@@ -12,27 +12,28 @@ enum class ClientAuth : std::uint8_t { none, optional, required };
 
 /// One certificate with its key, as PEM text already read by the control plane (private key files are read once).
 struct CertificatePem {
-  std::string name;             // for messages: the certificate's file name
-  std::string chain_pem;        // the certificate first, then its issuers in order
+  std::string name;       // for messages: the certificate's file name
+  std::string chain_pem;  // the certificate first, then its issuers in order
   std::string key_pem;
-  std::string key_name = {};    // for messages: the key's file name; empty: `name`
+  std::string key_name = {};  // for messages: the key's file name; empty: `name`
 };
 
 /// TLS options of one service (H9).
 struct ServiceTls {
   std::string name;
   bool allow_tls12 = true, allow_tls13 = true;
-  std::vector<CertificatePem> certificates;     // chosen by SNI and signature scheme; the first is the default
-  std::vector<std::string> protocols;           // ALPN, in our order of preference; empty: the extension is ignored
-  std::vector<std::uint16_t> suites;            // IANA numbers in our order; empty: every TLS 1.3 and ECDHE suite
+  std::vector<CertificatePem> certificates;  // chosen by SNI and signature scheme; the first is the default
+  std::vector<std::string> protocols;        // ALPN, in our order of preference; empty: the extension is ignored
+  std::vector<std::uint16_t> suites;         // IANA numbers in our order; empty: every TLS 1.3 and ECDHE suite
   ClientAuth client_auth = ClientAuth::none;
   std::string client_ca_pem;
-  bool require_known_name = false;              // an SNI that names no certificate is refused (unrecognized_name)
-  std::uint32_t session_lifetime_s = 7200;      // 0: no resumption
-  std::uint32_t tickets = 2;                    // TLS 1.3 tickets after a full handshake
+  bool require_known_name = false;          // an SNI that names no certificate is refused (unrecognized_name)
+  std::uint32_t session_lifetime_s = 7200;  // 0: no resumption
+  std::uint32_t tickets = 2;                // TLS 1.3 tickets after a full handshake
 };
 
-/// Checks what configure() would refuse. Returns: an empty string, or what is wrong ("shop.key: does not match shop.crt").
+/// Checks what configure() would refuse. Returns: an empty string, or what is wrong ("shop.key: does not match
+/// shop.crt").
 std::string check(const ServiceTls& service);
 /// What configure() accepts but an operator should hear of: certificates that have expired, or are not valid yet.
 std::vector<std::string> warnings(const ServiceTls& service);

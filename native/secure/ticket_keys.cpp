@@ -10,8 +10,9 @@ namespace cutwater::secure {
 
 namespace {
 
-constexpr std::uint64_t kMinPeriodUs = 3'600ULL * 1'000'000;  // an hour: keys are cheap, a stolen one should open little
-constexpr std::size_t kIvBytes = 16;                          // one AES block
+constexpr std::uint64_t kMinPeriodUs =
+    3'600ULL * 1'000'000;             // an hour: keys are cheap, a stolen one should open little
+constexpr std::size_t kIvBytes = 16;  // one AES block
 
 int set_mac_key(EVP_MAC_CTX* mac, Bytes key) noexcept {
   char digest[] = "SHA256";

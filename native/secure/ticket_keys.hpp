@@ -1,6 +1,6 @@
-// The keys that seal session tickets, for every service and thread of the process: a current one, and the one before it,
-// so that a ticket lives its whole life through a rotation. Keys are random and never leave the process.
-// Thread: any (one lock, held for a copy). Implements: H6.
+// The keys that seal session tickets, for every service and thread of the process: a current one, and the one before
+// it, so that a ticket lives its whole life through a rotation. Keys are random and never leave the process. Thread:
+// any (one lock, held for a copy). Implements: H6.
 #pragma once
 
 #include <openssl/evp.h>
@@ -25,7 +25,8 @@ class TicketKeys {
   /// Prepares the contexts of one ticket, in OpenSSL's terms: `is_sealing` makes `name` and `iv`, opening reads them.
   /// Returns: 1, 2 (opened by the previous key: the client should get a fresh ticket), 0 (not our key), -1.
   /// Source: RFC 5077 4 (AES-CBC and HMAC-SHA-256, here with 256-bit keys).
-  int prepare(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, bool is_sealing) noexcept;
+  int prepare(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
+              bool is_sealing) noexcept;
 
  private:
   static constexpr std::size_t kNameBytes = 16;
