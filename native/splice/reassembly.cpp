@@ -1,5 +1,7 @@
 #include "splice/reassembly.hpp"
 
+#include <cstring>
+
 namespace cutwater::splice {
 
 HeldPool::HeldPool(std::uint32_t capacity, port::ChunkPool& chunks)
@@ -51,6 +53,34 @@ bool Reassembly::insert(HeldPool& pool, const Held& segment) noexcept {
   pool.held_[index] = fresh;
   *place = index;
   ++count_;
+  return true;
+}
+
+bool Reassembly::extend(HeldPool& pool, SeqNum begin, Bytes bytes) noexcept {
+  for (std::uint32_t i = head_; i != HeldPool::kNone; i = pool.held_[i].next) {
+    Held& held = pool.held_[i];
+    if (held.end() != begin) continue;
+    const auto added = static_cast<std::uint32_t>(bytes.size());
+    const std::uint8_t* chunk_end = pool.chunks_.at(held.chunk) + port::kChunkBytes;
+    const bool meets_next = held.next != HeldPool::kNone && before(pool.held_[held.next].begin, begin + added);
+    if (meets_next || chunk_end < held.data + held.bytes + added) return false;
+    std::memcpy(held.data + held.bytes, bytes.data(), added);
+    held.bytes += added;
+    return true;
+  }
+  return false;
+}
+
+bool Reassembly::drop_last_from(HeldPool& pool, SeqNum from) noexcept {
+  if (empty()) return false;
+  std::uint32_t* place = &head_;
+  while (pool.held_[*place].next != HeldPool::kNone) place = &pool.held_[*place].next;
+  const std::uint32_t last = *place;
+  if (before(pool.held_[last].begin, from)) return false;
+  pool.chunks_.put(pool.held_[last].chunk);
+  *place = HeldPool::kNone;
+  pool.put(last);
+  --count_;
   return true;
 }
 

@@ -48,6 +48,11 @@ class Reassembly {
   [[nodiscard]] std::uint16_t size() const noexcept { return count_; }
   /// Keeps what is new of the segment. Returns: true when it took the chunk; false when nothing was new, or at the cap.
   bool insert(HeldPool& pool, const Held& segment) noexcept;
+  /// Copies bytes that continue a kept segment behind it, into the same chunk. Returns: false when none ends at `begin`, when
+  /// its chunk is full, or when they would reach into the next segment; then nothing has changed.
+  bool extend(HeldPool& pool, SeqNum begin, Bytes bytes) noexcept;
+  /// Gives back the last segment if it begins at or after `from`. Returns: whether it did.
+  bool drop_last_from(HeldPool& pool, SeqNum from) noexcept;
   [[nodiscard]] const Held& front(const HeldPool& pool) const noexcept { return pool.held_[head_]; }
   /// Takes the first segment out; the caller owns its chunk.
   Held pop_front(HeldPool& pool) noexcept;
