@@ -115,7 +115,7 @@ RunResult Running::go() {
   judge();
   result_.virtual_us = timeline_.now();
   result_.connections = connections_.size();
-  if (options_.tracing == Tracing::on) result_.trace = trace_.text();
+  if (options_.tracing == Tracing::on) result_.trace = describe(scenario_) + trace_.text();
   return std::move(result_);
 }
 

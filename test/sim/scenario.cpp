@@ -1,5 +1,7 @@
 #include "sim/scenario.hpp"
 
+#include <cstdio>
+
 namespace cutwater::sim {
 namespace {
 
@@ -236,6 +238,43 @@ Scenario draw(std::uint64_t seed, const Profile& profile) {
   }
   if (profile.loses_a_side) s.client_dies_at_us = r.between(20'000, 400'000);
   return s;
+}
+
+namespace {
+
+std::string describe(const Script& script) {
+  static constexpr std::array<std::string_view, 10> kNames{"write",    "await", "pause", "update_own_key", "update_both_keys", "close_write",
+                                                           "truncate", "abort", "close", "resize_buffer"};
+  std::string out;
+  for (const auto& s : script.steps) {
+    out += " " + std::string{kNames[static_cast<std::size_t>(s.kind)]};
+    if (s.bytes != 0) out += "(" + std::to_string(s.bytes) + (s.piece_bytes != 0 ? " by " + std::to_string(s.piece_bytes) : "") + ")";
+    if (s.us != 0) out += "/" + std::to_string(s.us) + "us";
+  }
+  if (script.read_every_us != 0) out += " reads " + std::to_string(script.read_bytes) + " every " + std::to_string(script.read_every_us) + "us";
+  return out;
+}
+
+std::string describe(const TcpConfig& c) {
+  return " mtu " + std::to_string(c.mtu) + " buffers " + std::to_string(c.receive_buffer_bytes) + "/" + std::to_string(c.send_buffer_bytes) +
+         (c.use_nagle ? " nagle" : "") + " delack " + std::to_string(c.delayed_ack_us) + " regroup " + std::to_string(static_cast<int>(c.regroup)) +
+         " probe " + std::to_string(static_cast<int>(c.probe)) + " keepalive " + std::to_string(c.keepalive_us);
+}
+
+}  // namespace
+
+std::string describe(const Scenario& s) {
+  std::string out = s.addressing == Addressing::direct ? "direct" : "balance";
+  out += s.truncation_forward ? " truncation:forward" : "";
+  if (s.rekey_after_records != 0) out += " rekey after " + std::to_string(s.rekey_after_records);
+  if (s.client_dies_at_us != kNoTime) out += " client dies at " + std::to_string(s.client_dies_at_us) + "us";
+  for (const auto& c : s.connections) {
+    std::array<char, 8> suite{};
+    std::snprintf(suite.data(), suite.size(), "%04x", c.tls.suite);
+    out += "\nconnection " + std::to_string(c.client_port) + " suite " + suite.data() + (c.tls.is_resumption ? " resumes" : "");
+    out += "\n  client" + describe(c.client_tcp) + ":" + describe(c.client) + "\n  server" + describe(c.server_tcp) + ":" + describe(c.server);
+  }
+  return out + "\n";
 }
 
 }  // namespace cutwater::sim

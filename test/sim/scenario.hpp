@@ -34,5 +34,7 @@ struct Scenario {
 };
 
 Scenario draw(std::uint64_t seed, const Profile& profile);
+/// What was drawn, as lines for the head of a trace.
+std::string describe(const Scenario& scenario);
 
 }  // namespace cutwater::sim

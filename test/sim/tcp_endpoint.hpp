@@ -32,7 +32,7 @@ struct TcpConfig {
   std::uint64_t delayed_ack_us = 40'000;   // 0: every segment at once
   std::uint64_t min_rto_us = 200'000, keepalive_us = 0;
   std::uint32_t max_retries = 15;
-  std::uint64_t time_wait_us = 2'000'000;  // far shorter than 2 MSL: links here keep nothing that long
+  std::uint64_t time_wait_us = 60'000'000;  // Linux's
   std::uint32_t initial_seq = 0, timestamp_offset = 0;
   Regroup regroup = Regroup::as_sent;
   Probe probe = Probe::old_byte;
