@@ -4,14 +4,21 @@ namespace cutwater::addon {
 
 Field Field::operator[](const char* key) const {
   std::string path = path_.empty() ? key : path_ + "." + key;
-  if (!value_.IsObject()) {
-    refuse("expected an object");
-    return {value_.Env().Undefined(), std::move(path), *failure_};
-  }
-  return {value_.As<Napi::Object>().Get(key), std::move(path), *failure_};
+  if (!has_failed() && !value_.IsObject()) refuse("expected an object");
+  if (has_failed()) return {value_, std::move(path), *failure_};
+  Field field{value_.As<Napi::Object>().Get(key), std::move(path), *failure_};
+  field.refuse_if_thrown();
+  return field;
+}
+
+Field Field::at(std::uint32_t index) const {
+  Field field{value_.As<Napi::Array>().Get(index), path_ + "[" + std::to_string(index) + "]", *failure_};
+  field.refuse_if_thrown();
+  return field;
 }
 
 std::string Field::text() const {
+  if (has_failed()) return {};
   if (!value_.IsString()) {
     refuse("expected a string");
     return {};
@@ -20,6 +27,7 @@ std::string Field::text() const {
 }
 
 std::string Field::bytes() const {
+  if (has_failed()) return {};
   if (!value_.IsTypedArray() || value_.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
     refuse("expected a Uint8Array");
     return {};
@@ -29,6 +37,7 @@ std::string Field::bytes() const {
 }
 
 bool Field::boolean() const {
+  if (has_failed()) return false;
   if (!value_.IsBoolean()) {
     refuse("expected a boolean");
     return false;
@@ -37,6 +46,7 @@ bool Field::boolean() const {
 }
 
 double Field::number(double min, double max) const {
+  if (has_failed()) return min;
   const double value = value_.IsNumber() ? value_.As<Napi::Number>().DoubleValue() : std::nan("");
   if (!(value >= min && value <= max) || std::trunc(value) != value) {
     refuse("expected a whole number, " + std::to_string(static_cast<std::int64_t>(min)) + " to " +
@@ -47,7 +57,11 @@ double Field::number(double min, double max) const {
 }
 
 void Field::refuse(const std::string& why) const {
-  if (failure_->empty()) *failure_ = path_ + ": " + why;
+  if (!has_failed()) *failure_ = path_ + ": " + why;
+}
+
+void Field::refuse_if_thrown() const {
+  if (value_.IsEmpty()) refuse("reading it threw");
 }
 
 }  // namespace cutwater::addon

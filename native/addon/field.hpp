@@ -14,14 +14,14 @@
 
 namespace cutwater::addon {
 
-/// The first complaint is kept; reading goes on with default values, and the caller looks at `failure` once at the end.
+/// The first complaint is kept. From then on JavaScript is not touched any more (it may have an exception pending, and a second
+/// one ends the process); reads give default values, and the caller looks at `failure` once at the end.
 class Field {
  public:
   Field(Napi::Value value, std::string path, std::string& failure)
       : value_(value), path_(std::move(path)), failure_(&failure) {}
 
   [[nodiscard]] Field operator[](const char* key) const;
-  [[nodiscard]] bool is_undefined() const { return value_.IsEmpty() || value_.IsUndefined(); }
 
   [[nodiscard]] std::string text() const;
   /// A Uint8Array as text: PEM that the control plane can overwrite afterwards.
@@ -43,6 +43,7 @@ class Field {
   template <class T>
   [[nodiscard]] T choice(const std::vector<std::pair<const char*, T>>& words) const {
     const std::string word = text();
+    if (has_failed()) return words.front().second;
     for (const auto& [name, meaning] : words) {
       if (word == name) return meaning;
     }
@@ -54,21 +55,20 @@ class Field {
   template <class Read>
   [[nodiscard]] auto list(Read&& read) const {
     std::vector<std::invoke_result_t<Read, const Field&>> items;
-    if (!value_.IsArray()) {
-      refuse("expected an array");
-      return items;
-    }
-    const auto array = value_.As<Napi::Array>();
-    items.reserve(array.Length());
-    for (std::uint32_t i = 0; i < array.Length(); ++i) {
-      items.push_back(read(Field{array.Get(i), path_ + "[" + std::to_string(i) + "]", *failure_}));
-    }
+    if (!has_failed() && !value_.IsArray()) refuse("expected an array");
+    if (has_failed()) return items;
+    const std::uint32_t length = value_.As<Napi::Array>().Length();
+    for (std::uint32_t i = 0; i < length && !has_failed(); ++i) items.push_back(read(at(i)));
     return items;
   }
 
   void refuse(const std::string& why) const;
 
  private:
+  [[nodiscard]] bool has_failed() const { return !failure_->empty(); }
+  [[nodiscard]] Field at(std::uint32_t index) const;
+  void refuse_if_thrown() const;
+
   Napi::Value value_;
   std::string path_;
   std::string* failure_;

@@ -21,6 +21,7 @@ Napi::Value throw_error(Napi::Env env, const engine::Error& error) {
 }
 
 Napi::Value throw_error(Napi::Env env, const char* code, const std::string& message) {
+  if (env.IsExceptionPending()) return {};  // a getter of the caller's threw: that is the better message
   Napi::Error error = Napi::Error::New(env, message);
   error.Value().Set("code", Napi::String::New(env, code));
   error.ThrowAsJavaScriptException();

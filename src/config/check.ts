@@ -104,7 +104,15 @@ function checkClientAuth({ clientAuth, clientCa }: WrittenService['tls']): Probl
 
 /** Problems between the services, and of the whole. */
 export function checkWhole(written: Written): Problem[] {
-  return [...checkListeners(written), ...checkDevices(written), ...checkCpus(written)]
+  return [...checkCounts(written), ...checkListeners(written), ...checkDevices(written), ...checkCpus(written)]
+}
+
+function checkCounts({ services, interfaces }: Written): Problem[] {
+  const problems: Problem[] = []
+  if (Object.keys(interfaces).length === 0)
+    problems.push({ path: ['interfaces'], message: 'there must be at least one' })
+  if (Object.keys(services).length === 0) problems.push({ path: ['services'], message: 'there must be at least one' })
+  return problems
 }
 
 function checkListeners({ services }: Written): Problem[] {

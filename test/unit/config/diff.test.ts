@@ -29,7 +29,6 @@ describe('diff', () => {
     ['nothing', wanted({ a: service() }), []],
     ['a service more', wanted({ a: service(), b: service({}, 8443) }), ['service b: added']],
     ['another service', wanted({ b: service() }), ['service a: removed', 'service b: added']],
-    ['no service', wanted({}), ['service a: removed']],
     ['an option', wanted({ a: service({ truncation: 'forward' }) }), ['service a: changed truncation']],
     ['a default spelled out', wanted({ a: service({ mode: 'direct', truncation: 'reset' }) }), []],
     [

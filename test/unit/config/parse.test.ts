@@ -231,6 +231,13 @@ describe('parse', () => {
     expect(lines).toEqual(['2', '6', '7', '8', '8'])
   })
 
+  it('wants at least one interface and one service', () => {
+    expect(problemsOf('interfaces: {}\nservices: {}\n')).toEqual([
+      'shop.yaml:1:13: interfaces: there must be at least one',
+      'shop.yaml:2:11: services: there must be at least one',
+    ])
+  })
+
   it('checks a sound service although another one is broken', () => {
     const other = `  other:
     mode: proxy

@@ -99,14 +99,17 @@ describe('the add-on', () => {
         throw new Error('from the getter')
       },
     })
-    expect(() => createEngine().start(hostile as NativeConfig)).toThrow()
+    expect(() => createEngine().start(hostile as NativeConfig)).toThrow('from the getter')
+    const trap = () => {
+      throw new Error('from the trap')
+    }
+    const list = Object.defineProperty([1], 0, { get: trap })
+    expect(() => createEngine().start({ ...config, interfaces: list as never })).toThrow('from the trap')
     expect(buildInfo().version).not.toBe('')
   })
 
-  it('says which device is not there', () => {
-    const error = codeOf(() => createEngine().start(changed(['services'], [])))
-    expect(error).toMatchObject({ code: 'PORT_UNAVAILABLE' })
-    expect(error.message).toContain('nosuchdev0')
+  it('takes what the engine itself refuses as an error with a code', () => {
+    expect(codeOf(() => createEngine().start(changed(['services'], [])))).toMatchObject({ code: 'CONFIG_INVALID' })
   })
 
   it('can be closed before it was started, and twice', () => {
