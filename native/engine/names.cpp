@@ -25,7 +25,7 @@ constexpr const char* kResetTexts[] = {
     CUTWATER_RESETS(X)
 #undef X
 };
-constexpr std::size_t kFailures = static_cast<std::size_t>(secure::HandshakeFailure::internal) + 1;
+constexpr std::size_t kFailures = secure::kHandshakeFailures;
 static_assert(kFailures <= Counters::kFailureReasons);
 
 const char* text_of(splice::TraceNote note) {
