@@ -51,6 +51,23 @@ void keep_piece(Resources& r, Reassembly& pieces, SeqNum seq, Bytes bytes, SeqNu
   else r.chunks.put(packet.chunk);
 }
 
+// A span is one packet, unless the path has become narrower since it was first sent: its boundaries stay, so it takes two.
+template <class Send>
+void send_in_segments(Resources& r, Outgoing out, std::uint16_t mss, Send&& send) noexcept {
+  while (out.payload_bytes > mss) {
+    Outgoing part = out;
+    part.payload_bytes = mss;
+    part.flags = wire::kAck;
+    if (!take_packet(r, part.packet, part.payload)) break;
+    std::memcpy(part.payload, out.payload, mss);
+    (void)send(part);
+    out.payload += mss;
+    out.payload_bytes -= mss;
+    out.seq += mss;
+  }
+  (void)send(out);
+}
+
 // Opens one span's ciphertext, already in `bytes` of a packet of ours, and forwards what it carries.
 void reopen(Resources& r, Flow& f, const Span& span, const port::Packet& packet, std::uint8_t* bytes, const wire::Segment& s) noexcept {
   const record::TrafficKeys& keys = up_keys_of(f, span.epoch);
@@ -71,23 +88,7 @@ void reopen(Resources& r, Flow& f, const Span& span, const port::Packet& packet,
   out.heard = &s.options;
   out.note = TraceNote::reopened;
   out.first_record = out.last_record = static_cast<std::int64_t>(span.number);
-  (void)send_to_server(r, f, out);
-}
-
-// A record is one packet, unless the client's path has become narrower since it was sealed: its boundaries stay, so it takes two.
-void send_in_segments(Resources& r, Flow& f, Outgoing out) noexcept {
-  while (out.payload_bytes > f.client_tcp.mss) {
-    Outgoing part = out;
-    part.payload_bytes = f.client_tcp.mss;
-    part.flags = wire::kAck;
-    if (!take_packet(r, part.packet, part.payload)) break;
-    std::memcpy(part.payload, out.payload, part.payload_bytes);
-    (void)send_to_client(r, f, part);
-    out.payload += part.payload_bytes;
-    out.payload_bytes -= part.payload_bytes;
-    out.seq += part.payload_bytes;
-  }
-  (void)send_to_client(r, f, out);
+  send_in_segments(r, out, f.server_tcp.mss, [&](const Outgoing& part) { return send_to_server(r, f, part); });
 }
 
 // Seals one span's plaintext again. Returns: false when the flow ended over it.
@@ -114,7 +115,7 @@ bool reseal(Resources& r, Flow& f, const Span& span, const port::Packet& packet,
   out.heard = &s.options;
   out.note = TraceNote::resealed;
   out.first_record = out.last_record = static_cast<std::int64_t>(span.number);
-  send_in_segments(r, f, out);
+  send_in_segments(r, out, f.client_tcp.mss, [&](const Outgoing& part) { return send_to_client(r, f, part); });
   return true;
 }
 
