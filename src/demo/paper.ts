@@ -5,6 +5,8 @@ export type Ink = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'cyan'
 
 const kCodes: Record<Ink, number> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, cyan: 36 }
 
+const kLeastRoom = 24 // columns that a folded cell needs to stay readable
+
 export class Paper {
   readonly width: number
   readonly #hasColour: boolean
@@ -24,7 +26,7 @@ export class Paper {
     return `\n${this.ink(text, 'bold')}\n${this.ink('─'.repeat(Math.min(this.width, Math.max(text.length, 40))), 'dim')}`
   }
 
-  /** Columns as wide as their widest cell; the last one is folded at the window's edge. */
+  /** Columns as wide as their widest cell; the last one is folded at the window's edge, or goes below where there is no room. */
   table(rows: readonly (readonly string[])[], gap = 2): string {
     const columns = Math.max(...rows.map((row) => row.length))
     const widths = Array.from({ length: columns }, (_, column) => Math.max(...rows.map((row) => lengthOf(row[column] ?? ''))))
@@ -33,7 +35,8 @@ export class Paper {
     const lines = rows.flatMap((row) => {
       const head = row.slice(0, columns - 1).map((cell, column) => pad(cell, (widths[column] ?? 0) + gap)).join('') // prettier-ignore
       const last = row[columns - 1] ?? ''
-      if (lengthOf(last) <= room || room < 16) return [(head + last).trimEnd()]
+      if (lengthOf(last) <= room) return [(head + last).trimEnd()]
+      if (room < kLeastRoom) return [head.trimEnd(), ...fold(last, this.width - 4).map((line) => `    ${line}`)]
       const [first = '', ...rest] = fold(last, room)
       return [head + first, ...rest.map((line) => ' '.repeat(before) + line)]
     })

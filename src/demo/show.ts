@@ -8,15 +8,17 @@ import type { Stage } from './stage.js'
 
 export function showNetwork(paper: Paper, stage: Stage): string {
   const { client, server } = kAddresses
-  const ports = Object.values(stage.ready.interfaces).map((one) => `${one.device} ${portText(one)}`)
+  const [wan, lan] = Object.values(stage.ready.interfaces).map((one) => `${one.device}: ${portText(one)}`)
   return [
     paper.heading('The network'),
     paper.table([
-      ['client', client.v4, paper.ink('TLS', 'green')],
-      ['  │', '', ''],
-      ['appliance', ports.join(', '), `Cutwater, direct mode: no address of its own in the connection, AEAD by ${stage.ready.aead}`],
-      ['  │', '', ''],
-      ['server', `${server.v4}:${kBackendPort}`, `${paper.ink('clear', 'yellow')} HTTP; clients connect to ${server.v4}:${kTlsPort}`],
+      ['client', client.v4],
+      [`  │ ${paper.ink('TLS', 'green')}`, `to ${server.v4}:${kTlsPort}, the server's own address`],
+      ['appliance', `${wan ?? ''}`],
+      ['', `${lan ?? ''}`],
+      ['', `Cutwater in direct mode, AEAD by ${stage.ready.aead}`],
+      [`  │ ${paper.ink('clear', 'yellow')}`, 'the same TCP connection, HTTP in clear'],
+      ['server', `${server.v4}:${kBackendPort}`],
     ]),
   ].join('\n')
 }
@@ -41,16 +43,17 @@ export function showFetches(paper: Paper, fetches: readonly Fetched[]): string {
 
 export function showFigures(paper: Paper, stage: Stage, figures: Figures): string {
   const ports = Object.entries(stage.ready.interfaces).map(([name, one]) => `${name} ${portText(one)}`)
+  const dim = (text: string): string => paper.ink(text, 'dim')
   return [
     paper.heading('What it cost'),
     paper.table([
-      ['download, one connection', `${figures.downGbps.toFixed(2)} Gb/s`, 'curl'],
-      ['upload, one connection', `${figures.upGbps.toFixed(2)} Gb/s`, 'curl'],
-      ['request and answer', `p50 ${figures.p50Us} µs, p99 ${figures.p99Us} µs`, `Node, one connection, ${figures.requestsPerSecond}/s`],
-      ['an idle TLS connection', `${figures.bytesPerIdleConnection} bytes`, `growth of the process over ${figures.idleConnections} of them`],
-      ['port mode', ports.join(', '), 'as the kernel reports it'],
+      ['download, one connection', `${figures.downGbps.toFixed(2)} Gb/s`, dim('curl')],
+      ['upload, one connection', `${figures.upGbps.toFixed(2)} Gb/s`, dim('curl')],
+      ['request and answer', `p50 ${figures.p50Us} µs, p99 ${figures.p99Us} µs`, dim(`Node, one connection, ${figures.requestsPerSecond}/s`)],
+      ['an idle TLS connection', `${figures.bytesPerIdleConnection} bytes`, dim(`growth of the process over ${figures.idleConnections} of them`)],
+      ...ports.map((text, index) => [index === 0 ? 'port mode' : '', text, index === 0 ? dim('as the kernel reports it') : '']),
     ]),
-    paper.ink('Client, server and appliance share this machine: take the figures as signs of life. Comparisons: npm run bench', 'dim'),
+    paper.paragraph('Client, server and appliance share this machine: these are signs of life. For comparisons: npm run bench'),
   ].join('\n')
 }
 

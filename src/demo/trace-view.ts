@@ -2,10 +2,12 @@
 //
 //   ms     client side                       server side                     what happened
 //   0.12   ▸ S    seq 0                      S seq 0 ▸                        …
-//
+// In a narrow window one column serves both, and c or s says which side it is.
 // Numbers are relative to each side's first SYN, as people read them; the rewriting then shows as the difference.
 import type { TraceEntry } from '../native/contract.js'
 import type { Paper } from './paper.js'
+
+const kWideColumns = 96 // both sides beside each other, with room for what happened
 
 /** The packets of the flow that has most of them. */
 export function longestFlow(trace: readonly TraceEntry[]): TraceEntry[] {
@@ -64,7 +66,7 @@ export function renderTrace(paper: Paper, entries: readonly TraceEntry[], limit 
     ...(left > 0 ? [[paper.ink(`… ${left} more packets …`, 'dim'), '', '', '', '']] : []),
     ...tail.map(row),
   ]
-  return paper.width >= 96 ? paper.table(rows) : paper.table(rows.map(narrow))
+  return paper.width >= kWideColumns ? paper.table(rows) : paper.table(rows.slice(1).map(narrow))
 }
 
 function rowOf(paper: Paper, entry: TraceEntry, origins: Origins, start: number): string[] {
@@ -77,7 +79,8 @@ function rowOf(paper: Paper, entry: TraceEntry, origins: Origins, start: number)
 }
 
 function narrow([milliseconds = '', client = '', arrow = '', server = '', note = '']: readonly string[]): string[] {
-  return [milliseconds, client === '' ? 's' : 'c', arrow, client + server, note]
+  const side = client === '' ? 's' : 'c'
+  return [milliseconds, side, arrow, client === '' ? server : client, note]
 }
 
 function describe(paper: Paper, entry: TraceEntry, origins: Origins): string {

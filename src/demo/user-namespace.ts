@@ -42,9 +42,9 @@ export async function runInUserNamespace(args: readonly string[]): Promise<numbe
       stdio: 'inherit',
       env: { ...process.env, [kEnterVariable]: enter },
     })
-    // A terminal's Ctrl-C reaches the inner program by itself; we stay until it has cleaned up.
-    process.on('SIGINT', () => undefined)
-    process.on('SIGTERM', () => child.kill('SIGTERM'))
+    // unshare ignores signals while it waits, so they go to the program inside, which minds the first one only; we stay until
+    // it has cleaned up.
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => signalChildren(child.pid ?? -1, name))
     writeFileSync(
       enter,
       `#!/bin/sh\n# Opens a door into the running demonstration.\nexec nsenter --target "$(cat /proc/${child.pid}/task/${child.pid}/children | tr -d ' ')"` +
@@ -55,5 +55,14 @@ export async function runInUserNamespace(args: readonly string[]): Promise<numbe
     return code ?? 1
   } finally {
     rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function signalChildren(parent: number, name: NodeJS.Signals): void {
+  try {
+    const pids = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').split(' ').map(Number)
+    for (const pid of pids.filter((one) => one > 0)) process.kill(pid, name)
+  } catch {
+    // it has ended: nothing to signal
   }
 }
