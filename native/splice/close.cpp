@@ -116,7 +116,8 @@ void settle_fins(Resources& r, Flow& f) noexcept {
 }
 
 bool take_late_reset(Resources& r, Flow& f) noexcept {
-  if (f.up.end != UpEnd::finished || f.down.fin != FinState::owed || f.state != FlowState::established) return false;
+  if (f.up.end != UpEnd::finished || f.down.fin == FinState::none || f.state != FlowState::established) return false;
+  if (f.down.fin == FinState::acked) return true;  // it has everything, and what it gave us is still ours to deliver
   bool is_all_local = true;
   f.down.spans.each(r.spans, [&](const Span& span) { return is_all_local = span.plain_bytes == 0; });
   if (!is_all_local) return false;  // the server's last bytes never arrived: it has to hear of it (I1)

@@ -145,6 +145,7 @@ bool take_server_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept {
 // In custody the client hears of the server's progress by its window alone, and not for every packet of it.
 bool has_news_for_client(Resources& r, Flow& f, const Before& before_it, bool has_payload) noexcept {
   const SeqNum ack = ack_for_client(r, f);
+  if (f.up.end == UpEnd::finished && ack == before_it.ack) return false;  // it sends no more: a window is no news to it
   const SeqNum edge = edge_for_client(r, f);
   if (f.custody != nullptr && f.up.spans.empty()) {
     const bool was_small = before_it.edge - ack < 2 * f.client_tcp.mss;
