@@ -157,6 +157,7 @@ bool has_news_for_client(Resources& r, Flow& f, const Before& before_it, bool ha
   return !has_payload && !before_it.has_advanced;
 }
 
+// A probe of the server's becomes one of the client: an acknowledgement of what it has long had, which it must answer.
 void pass_keep_alive(Resources& r, Flow& f, const wire::Segment& s) noexcept {
   Outgoing out;
   out.seq = f.down.cipher_next - 1U;
@@ -209,6 +210,8 @@ Verdict down(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& 
   }
   go_on(r, f);
   if (f.state == FlowState::free || r.packets_to_client != sent_before) return v;
+  const bool waits_for_window = s.payload_bytes != 0 && f.state == FlowState::established && f.down.spans.empty() && !f.down.ahead.empty();
+  if (waits_for_window) return pass_keep_alive(r, f, s), v;  // the client's window update may be lost
   if (has_news_for_client(r, f, before_it, s.payload_bytes != 0)) ack_client(r, f, &s.options);
   return v;
 }

@@ -63,6 +63,11 @@ std::optional<LocalSender::Piece> LocalSender::next(SeqNum client_edge, Tick now
   if (is_resend_due_) {
     is_resend_due_ = false;
     Piece piece = cut(items_.front(), later(una_, items_.front().begin));
+    const auto sent = static_cast<std::size_t>(std::max(highest_ - piece.begin, 0));
+    if (sent < piece.bytes.size()) {  // a small window had cut it; what was never sent is not missing
+      piece.bytes = piece.bytes.first(sent);
+      piece.ending = Ending::none;
+    }
     piece.is_resent = true;
     return piece;
   }
