@@ -135,12 +135,12 @@ export class Appliance {
 
   /** The counters now and then every `everyMs`, until aborted or closed. */
   async *snapshots(options: PollOptions = {}): AsyncGenerator<Snapshot, void, undefined> {
-    for await (const _ of this.#turns(options)) yield this.counters()
+    yield* this.#poll(options, () => [this.counters()])
   }
 
   /** What happens to flows, sampled. There is one stream of events: each goes to one reader. */
   async *events(options: PollOptions = {}): AsyncGenerator<FlowEvent, void, undefined> {
-    for await (const _ of this.#turns(options)) yield* callNative(() => this.#engine.takeEvents())
+    yield* this.#poll(options, () => callNative(() => this.#engine.takeEvents()))
   }
 
   /**
@@ -155,7 +155,7 @@ export class Appliance {
       this.#engine.trace(options.capacity ?? defaultTraceCapacity)
     })
     try {
-      for await (const _ of this.#turns(options)) yield* callNative(() => this.#engine.takeTrace())
+      yield* this.#poll(options, () => callNative(() => this.#engine.takeTrace()))
     } finally {
       if (!this.#closed.signal.aborted) this.#engine.trace(0)
     }
@@ -184,11 +184,14 @@ export class Appliance {
     })
   }
 
-  /** Yields at once and then every `everyMs`; ends when the caller aborts or the appliance closes. */
-  async *#turns({ everyMs = defaultPollMs, signal }: PollOptions): AsyncGenerator<void, void, undefined> {
+  /** Reads at once and then every `everyMs`; ends when the caller aborts or the appliance closes. */
+  async *#poll<T>(
+    { everyMs = defaultPollMs, signal }: PollOptions,
+    read: () => readonly T[],
+  ): AsyncGenerator<T, void, undefined> {
     const ended = signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal
     while (!ended.aborted) {
-      yield
+      yield* read() // in one go with the look at `ended`: nothing is read from a closed engine
       try {
         await sleep(everyMs, undefined, { signal: ended })
       } catch {

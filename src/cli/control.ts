@@ -55,7 +55,7 @@ export async function flows(options: ControlOptions & { readonly limit: number }
     'suite',
     'up bytes',
     'down bytes',
-    'age s',
+    'idle s',
   ]
   const rows = entries.map((one) => [
     one.service,
@@ -68,7 +68,7 @@ export async function flows(options: ControlOptions & { readonly limit: number }
     one.suite,
     one.upBytes,
     one.downBytes,
-    Math.round(one.ageMs / 1_000),
+    Math.round(one.idleMs / 1_000),
   ])
   printLine(formatTable(headings, rows))
   return exitCodes.ok

@@ -21,7 +21,7 @@ interface Key {
 function* keysOf(schema: unknown, path: string): Generator<Key> {
   const inner = unwrap(schema)
   if (inner instanceof z.ZodObject) {
-    for (const [name, child] of Object.entries(inner.shape as Record<string, unknown>)) {
+    for (const [name, child] of Object.entries(inner.shape)) {
       const childPath = path ? `${path}.${name}` : name
       yield { path: childPath, shownDefault: showDefault(child) }
       yield* keysOf(child, childPath)
@@ -43,7 +43,7 @@ function showDefault(schema: unknown): string {
   if (!(schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault)) return ''
   const value: unknown = schema.def.defaultValue
   if (Array.isArray(value) && value.length > 0) return value.map((item) => `\`${String(item)}\``).join(', ')
-  return `\`${typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean)}\``
+  return `\`${typeof value === 'object' ? JSON.stringify(value) : String(value)}\``
 }
 
 /** Rows of all tables: first cell without its backquotes, second cell as it stands. */

@@ -53,8 +53,8 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-const now = new Date()
-const read = (crt: string, key: string) => readIdentity({ certificatePath: at(crt), keyPath: at(key) }, now)
+const now = () => new Date()
+const read = (crt: string, key: string) => readIdentity({ certificatePath: at(crt), keyPath: at(key) }, now())
 
 describe('a certificate and its key', () => {
   it.each([
