@@ -43,7 +43,7 @@ function showDefault(schema: unknown): string {
   if (!(schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault)) return ''
   const value: unknown = schema.def.defaultValue
   if (Array.isArray(value) && value.length > 0) return value.map((item) => `\`${String(item)}\``).join(', ')
-  return `\`${typeof value === 'object' ? JSON.stringify(value) : String(value)}\``
+  return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``
 }
 
 /** Rows of all tables: first cell without its backquotes, second cell as it stands. */
