@@ -53,7 +53,11 @@ function isRunnable(command) {
  */
 function takeLock() {
   const path = join(root, 'build/.setup-lock')
-  mkdirSync(dirname(path), { recursive: true })
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+  } catch (error) {
+    fail(`this user cannot write here: ${error.message}`)
+  }
   for (let tries = 0; ; tries++) {
     try {
       writeFileSync(path, String(process.pid), { flag: 'wx' })
@@ -61,7 +65,7 @@ function takeLock() {
       for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
       return
     } catch (error) {
-      if (error.code !== 'EEXIST') throw error
+      if (error.code !== 'EEXIST') fail(`this user cannot write here: ${error.message}`)
     }
     const owner = Number(readText(path))
     if (owner > 0 && !existsSync(`/proc/${owner}`)) rmSync(path, { force: true })
