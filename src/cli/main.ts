@@ -16,7 +16,7 @@ const program = buildProgram((code) => {
   process.exitCode = code
 })
 program.exitOverride()
-for (const command of program.commands) command.exitOverride().copyInheritedSettings(program)
+for (const command of program.commands) command.exitOverride()
 
 try {
   await program.parseAsync()
