@@ -29,8 +29,8 @@ bool take_handshake(Resources& r, Flow& f, Bytes fragment) noexcept {
   if (!message) return fail(r, f, Reset::unexpected_message, record::alert_for(message.error())), false;
   if (*message == record::PostHandshake::partial) return true;
   r.counters.add(Count::key_updates_received);
-  // Two updates in custody while records of the first epoch are unacknowledged: no client does it, and we keep one old key.
-  if (!f.update_limit.admit(r.now) || is_up_epoch_busy(r, f)) return fail(r, f, Reset::key_update_flood, Alert::unexpected_message), false;
+  // A third epoch while records of two are unacknowledged: no client does it, and we keep one old key.
+  if (!f.update_limit.admit(r.now) || spans_two_up_epochs(r, f)) return fail(r, f, Reset::key_update_flood, Alert::unexpected_message), false;
   change_up_keys(r, f);
   if (*message == record::PostHandshake::key_update_and_answer) f.down.update = UpdateState::owed;
   return true;

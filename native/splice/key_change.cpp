@@ -6,9 +6,15 @@
 namespace cutwater::splice {
 namespace {
 
-// Records of the epoch before the current one are still unacknowledged: its keys are in use.
-bool has_old_spans(const Resources& r, const SpanMap& spans, std::uint8_t epoch) noexcept {
-  return !spans.empty() && spans.front(const_cast<Resources&>(r).spans).epoch != epoch;
+// Records of the epoch before the current one are still unacknowledged: its keys are in use. Local bytes need no key again.
+bool has_old_spans(Resources& r, const SpanMap& spans, std::uint8_t epoch) noexcept {
+  bool is_old = false;
+  spans.each(r.spans, [&](const Span& span) {
+    if (span.plain_bytes == 0) return true;
+    is_old = span.epoch != epoch;  // oldest first: the first record decides
+    return false;
+  });
+  return is_old;
 }
 
 bool take_previous(Resources& r, Flow& f) noexcept {
@@ -19,14 +25,24 @@ bool take_previous(Resources& r, Flow& f) noexcept {
 }  // namespace
 
 void change_up_keys(Resources& r, Flow& f) noexcept {
-  if (take_previous(r, f)) f.previous->up = f.up_keys;
+  // While older spans wait, the newest epoch has none of its own (spans_two_up_epochs): the kept key stays the one they need.
+  if (!is_up_epoch_busy(r, f) && take_previous(r, f)) f.previous->up = f.up_keys;
   f.up_secret = record::next_secret(*f.suite, f.up_secret);
   f.up_keys = record::derive_keys(*f.suite, f.up_secret);
   f.up.number = 0;
   ++f.up.epoch;
 }
 
-bool is_up_epoch_busy(const Resources& r, const Flow& f) noexcept { return has_old_spans(r, f.up.spans, f.up.epoch); }
+bool is_up_epoch_busy(Resources& r, const Flow& f) noexcept { return has_old_spans(r, f.up.spans, f.up.epoch); }
+
+bool spans_two_up_epochs(Resources& r, const Flow& f) noexcept {
+  bool has_old = false, has_new = false;
+  f.up.spans.each(r.spans, [&](const Span& span) {
+    if (span.plain_bytes != 0) (span.epoch == f.up.epoch ? has_new : has_old) = true;
+    return !(has_old && has_new);
+  });
+  return has_old && has_new;
+}
 
 void change_down_keys_if_due(Resources& r, Flow& f) noexcept {
   if (f.suite->version != record::Version::tls13) return;

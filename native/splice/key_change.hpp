@@ -10,7 +10,9 @@ namespace cutwater::splice {
 /// After a KeyUpdate of the client: the next epoch for opening.
 void change_up_keys(Resources& r, Flow& f) noexcept;
 /// True when the client's next KeyUpdate cannot be taken yet, because spans of two epochs would need keys.
-[[nodiscard]] bool is_up_epoch_busy(const Resources& r, const Flow& f) noexcept;
+[[nodiscard]] bool is_up_epoch_busy(Resources& r, const Flow& f) noexcept;
+/// Spans of the newest epoch and of one before it are both unacknowledged: no further key can be kept.
+[[nodiscard]] bool spans_two_up_epochs(Resources& r, const Flow& f) noexcept;
 /// Sends our KeyUpdate and changes the sealing key, when one is owed or the key is near its limit, and it can be done now.
 /// Call before a record is sealed.
 void change_down_keys_if_due(Resources& r, Flow& f) noexcept;
