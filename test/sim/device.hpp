@@ -28,6 +28,8 @@ class Device {
   [[nodiscard]] virtual bool is_idle() const { return true; }
   /// What it still holds although every connection is over (I5).
   [[nodiscard]] virtual std::vector<std::string> leftovers() const { return {}; }
+  /// What it has to say about itself since it was last asked, for the trace.
+  virtual std::vector<std::string> take_notes() { return {}; }
 
  protected:
   void send(Side side, Frame&& frame) { send_(side, std::move(frame)); }

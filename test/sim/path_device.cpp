@@ -34,7 +34,24 @@ std::shared_ptr<const path::Services> services_of(const Scenario& s) {
   return services;
 }
 
-class PathDevice final : public Device {
+std::string_view name_of(Reset reason) {
+  static constexpr std::array kNames{
+#define X(name, text) std::string_view{#name},
+      CUTWATER_RESETS(X)
+#undef X
+  };
+  return kNames[static_cast<std::size_t>(reason)];
+}
+std::string_view name_of(Drop reason) {
+  static constexpr std::array kNames{
+#define X(name, text) std::string_view{#name},
+      CUTWATER_DROPS(X)
+#undef X
+  };
+  return kNames[static_cast<std::size_t>(reason)];
+}
+
+class PathDevice final : public Device, private path::EventSink {
  public:
   PathDevice(const Scenario& scenario, const Profile& profile, Timeline& timeline, Random random, port::ChunkPool& chunks, secure::Pool& secure)
       : trouble_(profile.trouble),
@@ -44,6 +61,7 @@ class PathDevice final : public Device {
         secure_(secure),
         path_({.max_flows = 16, .hash_seed = {0x0123'4567'89ab'cdefULL, scenario.seed}, .aead = nullptr}, chunks, secure.link(0)) {
     path_.configure(services_of(scenario));
+    path_.set_events(this);
   }
   ~PathDevice() override {
     for (const auto chunk : withheld_) chunks_.put(chunk);
@@ -89,7 +107,22 @@ class PathDevice final : public Device {
     return out;
   }
 
+  std::vector<std::string> take_notes() override {
+    for (std::size_t i = 0; i < drops_.size(); ++i) {
+      const auto count = path_.counters().value(static_cast<Drop>(i));
+      if (count != drops_[i]) notes_.push_back("drop " + std::string{name_of(static_cast<Drop>(i))});
+      drops_[i] = count;
+    }
+    return std::exchange(notes_, {});
+  }
+
  private:
+  void event(const path::FlowEvent& e) noexcept override {
+    const auto about = ", client port " + std::to_string(e.client_port);
+    if (e.kind == path::FlowEvent::Kind::reset) notes_.push_back("reset " + std::string{name_of(e.reset)} + about);
+    if (e.kind == path::FlowEvent::Kind::handshake_failed) notes_.push_back("handshake failed, alert " + std::to_string(e.alert) + about);
+    if (e.kind == path::FlowEvent::Kind::established) notes_.push_back("established" + std::string{e.is_resumed ? ", resumed" : ""} + about);
+  }
   struct Arrival {
     Side side;
     Frame frame;
@@ -167,6 +200,8 @@ class PathDevice final : public Device {
   path::Path path_;
   std::vector<Arrival> arrivals_;
   std::vector<port::ChunkId> withheld_;
+  std::vector<std::string> notes_;
+  std::array<std::uint64_t, static_cast<std::size_t>(Drop::count_)> drops_{};
   std::uint64_t awake_at_ = 0;
   bool is_turn_booked_ = false, is_secure_booked_ = false;
 };

@@ -142,6 +142,8 @@ void Running::run_until_over() {
     timeline_.run_due();
     if (device_->deadline() <= timeline_.now()) device_->run_timers(timeline_.now());
     for (auto& c : connections_) settle(c);
+    if (options_.tracing == Tracing::off) continue;
+    for (const auto& note : device_->take_notes()) trace_.note(timeline_.now(), note);
   }
 }
 
