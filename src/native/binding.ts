@@ -36,6 +36,16 @@ export function buildInfo(): BuildInfo {
   return loadNative().buildInfo()
 }
 
+/** Names of the operations `runOperation` knows. @throws CutwaterError NATIVE_MISSING */
+export function operationNames(): string[] {
+  return loadNative().operationNames()
+}
+
+/** Runs one operation of the dataplane again and again, for bench/micro. @throws CutwaterError CONFIG_INVALID, NATIVE_MISSING */
+export function runOperation(name: string, input: Uint8Array, repeats: number): void {
+  callNative(() => loadNative().runOperation(name, input, repeats))
+}
+
 const nativeCodes: readonly ErrorCode[] = ['CONFIG_INVALID', 'PORT_UNAVAILABLE', 'CERTIFICATE_INVALID', 'CLOSED']
 
 /** Calls into the add-on and gives its errors our class. */

@@ -174,4 +174,8 @@ export interface NativeEngine {
 export interface NativeModule {
   readonly Engine: new () => NativeEngine
   buildInfo(): BuildInfo
+  /** Single operations of the dataplane, for bench/micro. */
+  operationNames(): string[]
+  /** Runs one of them on `input`, `repeats` times. */
+  runOperation(name: string, input: Uint8Array, repeats: number): void
 }

@@ -1,11 +1,12 @@
 // The add-on itself, without a port: what it refuses, that it survives misuse, and that it ends with its environment.
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 
 import { describe, expect, it } from 'vitest'
 
-import { buildInfo, callNative, createEngine } from '../../../src/native/binding.js'
+import { buildInfo, callNative, createEngine, operationNames, runOperation } from '../../../src/native/binding.js'
 import type { NativeConfig, NativeService } from '../../../src/native/contract.js'
 
 const addon = fileURLToPath(new URL('../../../build/native/RelWithDebInfo/cutwater.node', import.meta.url))
@@ -123,6 +124,17 @@ describe('the add-on', () => {
     const info = buildInfo()
     expect(info.openssl).toMatch(/OpenSSL 3\./)
     expect(info.version).toMatch(/^\d+\.\d+\.\d+/)
+  })
+
+  it('runs each operation of the benches, and refuses what it cannot run', () => {
+    const hello = readFileSync(new URL('../../fuzz/corpus/hello/openssl_tls13', import.meta.url))
+    expect(operationNames()).toEqual(['copy', 'seal', 'open', 'checksum', 'parse_hello', 'look_up_flow'])
+    for (const name of operationNames()) runOperation(name, name === 'parse_hello' ? hello : Buffer.alloc(1_438), 3)
+    expect(codeOf(() => runOperation('guess', hello, 1)).code).toBe('CONFIG_INVALID')
+    expect(codeOf(() => runOperation('seal', Buffer.alloc(16_385), 1)).code).toBe('CONFIG_INVALID')
+    expect(codeOf(() => runOperation('seal', new Uint8Array(), 1)).code).toBe('CONFIG_INVALID')
+    expect(codeOf(() => runOperation('parse_hello', Buffer.from('GET / HTTP/1.1'), 1)).code).toBe('CONFIG_INVALID')
+    expect(codeOf(() => runOperation('seal', hello, -1)).code).toBe('CONFIG_INVALID')
   })
 
   it('works in several worker threads at once, and ends with each', async () => {
