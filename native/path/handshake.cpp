@@ -129,6 +129,8 @@ bool collect(State& s, Flow& f, Bytes bytes) {
 Verdict hold_ahead(State& s, Flow& f, const Work& w) noexcept {
   const wire::Segment& seg = w.segment;
   constexpr std::uint16_t kMaxAhead = 64;  // a flight of a client, out of order
+  const bool is_joined = f.up.ahead.extend(s.r.held, seg.seq, {seg.payload, seg.payload_bytes});  // a hello cut into single bytes
+  if (is_joined) return splice::ack_client(s.r, f), kConsume;
   const bool is_kept = f.up.ahead.size() < kMaxAhead &&
                        f.up.ahead.insert(s.r.held, {.begin = seg.seq, .bytes = seg.payload_bytes, .data = seg.payload, .chunk = w.packet.chunk});
   splice::ack_client(s.r, f);

@@ -35,6 +35,8 @@ Verdict take_client_reset(State& s, Flow& f, const wire::Segment& seg) noexcept 
 Verdict take_server_reset(State& s, Flow& f, const wire::Segment& seg) noexcept {
   const bool is_exact = seg.seq == f.down.plain_next || seg.seq == splice::ack_for_server(s.r, f) || seg.seq == f.down.ack_shown;
   if (is_exact) {
+    // Behind its FIN and ours it has only forgotten the connection; the client may still be at its own good-bye.
+    if (f.down.fin == splice::FinState::acked && f.up.fin == splice::FinState::acked) return kConsume;
     splice::pass_reset_to_client(s.r, f, f.state == FlowState::established ? Reset::by_server : Reset::server_refused);
     return kConsume;
   }
