@@ -46,14 +46,12 @@ void FlowAudit::note_receiver(const sim::Segment& s, const HalfStream& stream, R
 
 void FlowAudit::see_client_in(const sim::Segment& s) {
   up_in_.see(s);
-  if (s.has(sim::kRst)) client_reset_ = true;
   if (s.has(sim::kSyn)) client_offered_shift_ = s.options.window_scale.value_or(0);
   note_receiver(s, down_out_, client_receiver_);
 }
 
 void FlowAudit::see_server_in(const sim::Segment& s) {
   down_in_.see(s);
-  if (s.has(sim::kRst)) server_reset_ = true;
   if (s.has(sim::kSyn)) server_offered_shift_ = s.options.window_scale.value_or(0);
   note_receiver(s, up_out_, server_receiver_);
 }
@@ -183,12 +181,17 @@ void FlowAudit::finish(std::uint64_t now) {
   else if (reader_.plain_bytes() != *down_in_.fin_at()) add("I6", now, "close_notify before all of the server's bytes");
 }
 
-std::uint64_t FlowAudit::owed_to_server() const noexcept {
-  std::uint64_t owed = 0;
+FlowAudit::Owed FlowAudit::owed_to_server() const noexcept {
+  Owed owed;
   if (client_ == nullptr) return owed;
+  std::uint64_t boundary = 0;
   for (const auto& r : client_->records()) {
-    if (r.cipher_end <= acked_to_client_) owed = r.plain_end;
+    if (r.cipher_end > acked_to_client_) break;
+    owed.whole_records = r.plain_end;
+    boundary = r.cipher_end;
   }
+  // Before the first record lies the handshake, whose end is not known here.
+  owed.is_inside_record = boundary != 0 && acked_to_client_ > boundary && boundary < client_->records().back().cipher_end;
   return owed;
 }
 

@@ -41,10 +41,11 @@ class FlowAudit {
   /// When no packet moves any more.
   void finish(std::uint64_t now);
 
-  /// Plaintext of records that the client has seen acknowledged whole: the device has to deliver it (I1), whatever becomes of the client.
-  [[nodiscard]] std::uint64_t owed_to_server() const noexcept;
-  [[nodiscard]] bool was_reset_by_client() const noexcept { return client_reset_; }
-  [[nodiscard]] bool was_reset_by_server() const noexcept { return server_reset_; }
+  struct Owed {
+    std::uint64_t whole_records = 0;   // plaintext of records acknowledged whole to the client: the device has to deliver it (I1)
+    bool is_inside_record = false;     // the acknowledgement reaches into the next one: nobody will send its beginning again (I2)
+  };
+  [[nodiscard]] Owed owed_to_server() const noexcept;
 
  private:
   void see_client_in(const sim::Segment& s);
@@ -68,7 +69,7 @@ class FlowAudit {
   bool client_timestamps_ = false, server_timestamps_ = false;
   std::uint8_t client_offered_shift_ = 0, server_offered_shift_ = 0;
   std::uint64_t acked_to_client_ = 0;
-  bool client_reset_ = false, server_reset_ = false, reader_failed_ = false;
+  bool reader_failed_ = false;
   RecordReader reader_;
   std::uint64_t reading_at_us_ = 0;
 };

@@ -31,6 +31,7 @@ struct Trouble {
   double scarcity = 0;                        // chance, per packet, that the pool is dry for a while
   std::uint64_t scarcity_us = 50'000;
   double tx_full = 0;                         // chance that a packet to send finds the ring full
+  double leak = 0;                            // chance, per packet, that its chunk is never given back: shows that the check of I5 bites
   std::uint64_t coalesce_us = 0;              // packets that come within it arrive as one burst
 };
 

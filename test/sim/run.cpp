@@ -339,9 +339,14 @@ void Running::judge_connection(std::size_t index, Connection& c) {
   if (!is_clean && !was_cut_short && !profile_.may_give_up) add("I6", index, "not completed; " + ends);
   if (!c.is_over() && !profile_.may_give_up) add("liveness", index, "not over; " + ends);
 
-  // What was acknowledged to a client that then vanished is still owed to the server (I1, observed).
-  if (profile_.loses_a_side && c.server && received_up < c.audit->owed_to_server() && server_end != Ending::failed) {
-    add("I1", index, "acknowledged " + std::to_string(c.audit->owed_to_server()) + " to a client that then vanished, delivered " + std::to_string(received_up));
+  if (is_clean || c.server == nullptr || !device_->opens_tls() || was_cut_short) return;
+  // What was acknowledged to a client is still owed to the server, even when the client has vanished (I1, observed).
+  const auto owed = c.audit->owed_to_server();
+  if (received_up < owed.whole_records && (profile_.loses_a_side || !profile_.may_give_up)) {
+    add("I1", index, "acknowledged " + std::to_string(owed.whole_records) + " bytes to the client, delivered " + std::to_string(received_up));
+  }
+  if (owed.is_inside_record && !profile_.loses_a_side && received_up <= owed.whole_records && !profile_.may_give_up) {
+    add("I2", index, "acknowledged into a record behind byte " + std::to_string(owed.whole_records) + " that never reached the server");
   }
 }
 
