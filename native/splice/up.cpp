@@ -146,16 +146,19 @@ Verdict into_custody(Resources& r, Flow& f, Bytes in) noexcept {
   return kConsume;
 }
 
-// The window we showed during the handshake is ours, not the server's: what exceeds the server's is ours to keep.
-bool exceeds_server_window(const Flow& f, std::uint32_t record_bytes) noexcept {
+// The window we showed during the handshake is ours, not the server's, and so may the segment be: several that were held as one,
+// or one from before the server's path shrank. What does not fit the server is ours to keep, and to cut.
+bool exceeds_server(const Flow& f, std::uint32_t record_bytes) noexcept {
   const auto overhead = static_cast<std::uint32_t>(f.suite->overhead_bytes());
-  return record_bytes > overhead && before(f.up.server_edge, f.up.plain_next + (record_bytes - overhead));
+  if (record_bytes <= overhead) return false;
+  const std::uint32_t plain_bytes = record_bytes - overhead;
+  return plain_bytes > f.server_tcp.mss || before(f.up.server_edge, f.up.plain_next + plain_bytes);
 }
 
 // In-order ciphertext. Cut-through when nothing is in custody and the segment is whole records; otherwise custody (A11).
 Verdict take_in_order(Resources& r, Flow& f, const wire::TcpOptions* heard, std::uint8_t flags, std::uint8_t traffic_class,
                       MutableBytes in, const port::Packet& packet) noexcept {
-  if (f.custody != nullptr || exceeds_server_window(f, static_cast<std::uint32_t>(in.size()))) return into_custody(r, f, in);
+  if (f.custody != nullptr || exceeds_server(f, static_cast<std::uint32_t>(in.size()))) return into_custody(r, f, in);
   const record::RecordRun run = record::whole_records(in);
   if (run.rest.status == record::NextRecord::Status::bad || run.record_bytes == in.size()) {
     return cut_through(r, f, heard, flags, traffic_class, in, packet);
