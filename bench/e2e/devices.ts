@@ -31,7 +31,14 @@ export interface RunningDevice {
 
 export type DeviceName = 'cutwater' | 'cutwater-packet' | 'nginx' | 'haproxy' | 'hitch' | 'no-tls'
 
-export const kDeviceNames: readonly DeviceName[] = ['cutwater', 'cutwater-packet', 'nginx', 'haproxy', 'hitch', 'no-tls']
+export const kDeviceNames: readonly DeviceName[] = [
+  'cutwater',
+  'cutwater-packet',
+  'nginx',
+  'haproxy',
+  'hitch',
+  'no-tls',
+]
 
 /** Starts a device in the appliance of `network`. */
 export async function startDevice(name: DeviceName, network: Network, keys: KeyPair): Promise<RunningDevice> {
@@ -47,7 +54,14 @@ export async function startDevice(name: DeviceName, network: Network, keys: KeyP
     case 'hitch':
       return startPeer(network, hitchCommand(network, keys))
     case 'no-tls':
-      return { address: kAddresses.server.v4, port: 80, plain: 'plain', pid: -1, note: 'kernel routing', stop: () => Promise.resolve() }
+      return {
+        address: kAddresses.server.v4,
+        port: 80,
+        plain: 'plain',
+        pid: -1,
+        note: 'kernel routing',
+        stop: () => Promise.resolve(),
+      }
     default:
       throw new Error(`unreachable: ${name satisfies never}`)
   }
@@ -107,7 +121,9 @@ http {
 
 function haproxyCommand(network: Network, keys: KeyPair): string[] {
   const file = network.file('peer-haproxy.cfg')
-  writeFileSync(network.file('peer.pem'), readFileSync(keys.certificate, 'utf8') + readFileSync(keys.key, 'utf8'), { mode: 0o600 })
+  writeFileSync(network.file('peer.pem'), readFileSync(keys.certificate, 'utf8') + readFileSync(keys.key, 'utf8'), {
+    mode: 0o600,
+  })
   writeFileSync(
     file,
     `global
@@ -134,7 +150,9 @@ backend server
 }
 
 function hitchCommand(network: Network, keys: KeyPair): string[] {
-  writeFileSync(network.file('peer.pem'), readFileSync(keys.key, 'utf8') + readFileSync(keys.certificate, 'utf8'), { mode: 0o600 })
+  writeFileSync(network.file('peer.pem'), readFileSync(keys.key, 'utf8') + readFileSync(keys.certificate, 'utf8'), {
+    mode: 0o600,
+  })
   return [
     'hitch', `--backend=[${kAddresses.server.v4}]:80`, `--frontend=[${kAddresses.wan.v4}]:443`, '-n', '1', '-B', '65535',
     '--tls-protos=TLSv1.2 TLSv1.3', '-u', 'nobody', '-g', 'nogroup', '--quiet', network.file('peer.pem'),

@@ -14,7 +14,9 @@ export const kManyFiles = ['sh', '-c', 'ulimit -n "$(ulimit -Hn)"; exec "$@"', '
 
 /** Builds the tool; with nothing to do this takes a few milliseconds. */
 export async function buildLoadTool(): Promise<void> {
-  await outputOf(['cmake', '-S', join(kProjectFolder, 'bench/load'), '-B', kBuildFolder, '-G', 'Ninja'], { timeoutMs: 60_000 })
+  await outputOf(['cmake', '-S', join(kProjectFolder, 'bench/load'), '-B', kBuildFolder, '-G', 'Ninja'], {
+    timeoutMs: 60_000,
+  })
   await outputOf(['ninja', '-C', kBuildFolder], { timeoutMs: 300_000 })
 }
 
@@ -59,7 +61,11 @@ export async function runLoad(host: Host, mode: string, options: LoadOptions, co
 }
 
 /** Starts the plain HTTP server of the tool and waits until it listens. */
-export async function startSink(host: Host, port: number, options: { core?: number; hash?: boolean } = {}): Promise<RunningProcess> {
+export async function startSink(
+  host: Host,
+  port: number,
+  options: { core?: number; hash?: boolean } = {},
+): Promise<RunningProcess> {
   const prefix = options.core === undefined ? [] : ['taskset', '-c', String(options.core)]
   const running = host.start([...prefix, ...loadArguments('sink', { port, hash: options.hash ?? false })])
   await running.until((stdout) => stdout.includes('ready'))

@@ -61,7 +61,11 @@ const failures: { device: string; measure: string; message: string }[] = []
 
 /** Kernel work for a device's packets is done on the device's core, for the others' on theirs: what interrupts do on real cards. */
 async function steerPacketWork(network: Network): Promise<void> {
-  const steer = (device: string, core: number): string[] => ['sh', '-c', `echo ${1 << core} > /sys/class/net/${device}/queues/rx-0/rps_cpus`]
+  const steer = (device: string, core: number): string[] => [
+    'sh',
+    '-c',
+    `echo ${1 << core} > /sys/class/net/${device}/queues/rx-0/rps_cpus`,
+  ]
   await network.appliance.output(steer('wan', kDeviceCore))
   await network.appliance.output(steer('lan', kDeviceCore))
   await network.client.output(steer('c0', kLoadCore))
@@ -73,7 +77,11 @@ async function measureDevice(name: DeviceName): Promise<void> {
   try {
     await steerPacketWork(network)
     const authority = await makeAuthority(network.folder)
-    const keys = await makeCertificate(network.folder, authority, { file: 'bench', name: 'bench.test', kind: values.key as KeyKind })
+    const keys = await makeCertificate(network.folder, authority, {
+      file: 'bench',
+      name: 'bench.test',
+      kind: values.key as KeyKind,
+    })
     await startSink(network.server, 80, { core: kLoadCore })
     const device = await startDevice(name, network, keys)
     notes[name] = device.note
@@ -103,7 +111,10 @@ function record(name: DeviceName, measured: Readonly<Record<string, number>>): v
 
 function summaries(): Record<string, Record<string, Summary>> {
   return Object.fromEntries(
-    [...figures].map(([name, all]) => [name, Object.fromEntries([...all].map(([key, list]) => [key, summarize(list)]))]),
+    [...figures].map(([name, all]) => [
+      name,
+      Object.fromEntries([...all].map(([key, list]) => [key, summarize(list)])),
+    ]),
   )
 }
 
@@ -140,10 +151,16 @@ const report = {
   notes, failures, devices: all,
 } // prettier-ignore
 if (!values['no-write']) {
-  const folder = join(process.env['CUTWATER_ROOT'] ?? fileURLToPath(new URL('../../', import.meta.url)), 'bench/results')
+  const folder = join(
+    process.env['CUTWATER_ROOT'] ?? fileURLToPath(new URL('../../', import.meta.url)),
+    'bench/results',
+  )
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, `e2e-${report.takenAt.slice(0, 10)}.json`), `${JSON.stringify(report, null, 2)}\n`)
 }
 console.log(values.json ? JSON.stringify(report) : tableOf(all))
-if (!values.json) console.log(`\n${machine.cpu}, kernel ${machine.kernel}, load ${machine.load} at the start; in brackets: times the first column`)
+if (!values.json)
+  console.log(
+    `\n${machine.cpu}, kernel ${machine.kernel}, load ${machine.load} at the start; in brackets: times the first column`,
+  )
 process.exitCode = failures.length > 0 ? 1 : 0

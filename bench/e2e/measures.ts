@@ -41,12 +41,21 @@ interface Cost {
 }
 
 async function costNow(device: RunningDevice): Promise<Cost> {
-  const own = device.busySeconds === undefined ? (device.pid < 0 ? 0 : cpuSeconds(processTree(device.pid))) : await device.busySeconds()
+  const own =
+    device.busySeconds === undefined
+      ? device.pid < 0
+        ? 0
+        : cpuSeconds(processTree(device.pid))
+      : await device.busySeconds()
   return { device: own, core: coreBusySeconds(kDeviceCore) }
 }
 
 /** Runs a load and says what it cost the device. @throws Error when connections failed: such figures mean nothing. */
-async function costed(subject: Subject, mode: string, options: LoadOptions): Promise<{ result: LoadResult; cost: Cost }> {
+async function costed(
+  subject: Subject,
+  mode: string,
+  options: LoadOptions,
+): Promise<{ result: LoadResult; cost: Cost }> {
   const before = await costNow(subject.device)
   const all = { ...target(subject.device), seconds: subject.effort.seconds, ...options }
   const result = await runLoad(subject.network.client, mode, all, kLoadCore)
@@ -62,7 +71,8 @@ function handshakes(name: string, options: LoadOptions): Measure {
     measure: async (subject) => {
       const { result, cost } = await costed(subject, 'handshakes', { connections: 8, ...options })
       const count = result.perSecond * subject.effort.seconds
-      if (options['resume'] === true && result.resumed < count * 0.9) throw new Error(`${name}: ${result.resumed} of ${count} resumed`)
+      if (options['resume'] === true && result.resumed < count * 0.9)
+        throw new Error(`${name}: ${result.resumed} of ${count} resumed`)
       return { [`${name}_per_s`]: result.perSecond, [`${name}_core_ms`]: (cost.core * 1_000) / count }
     },
   }
@@ -122,7 +132,9 @@ interface MemoryState {
 }
 
 async function memoryNow(network: Network, pids: readonly number[]): Promise<MemoryState> {
-  const [client, appliance, server] = await Promise.all([network.client, network.appliance, network.server].map(socketsOf))
+  const [client, appliance, server] = await Promise.all(
+    [network.client, network.appliance, network.server].map(socketsOf),
+  )
   const deviceSockets = appliance ?? 0
   const allSockets = deviceSockets + (client ?? 0) + (server ?? 0)
   return { user: await settledMemoryBytes(pids), slab: socketSlabBytes(), deviceSockets, allSockets }

@@ -16,13 +16,24 @@ export function cpuSeconds(pids: readonly number[]): number {
 
 /** Time one core was not idle since boot, in seconds: interrupts and packet processing for others are in it. */
 export function coreBusySeconds(core: number): number {
-  const line = readFileSync('/proc/stat', 'utf8').split('\n').find((text) => text.startsWith(`cpu${core} `)) ?? ''
+  const line =
+    readFileSync('/proc/stat', 'utf8')
+      .split('\n')
+      .find((text) => text.startsWith(`cpu${core} `)) ?? ''
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = line.split(' ').slice(1).map(Number)
   return (user + nice + system + irq + softirq) / 100
 }
 
 /** The slab caches that hold a TCP socket, its inode, its file and its place in an epoll set. */
-const kSocketCaches = new Set(['TCP', 'TCPv6', 'sock_inode_cache', 'filp', 'eventpoll_epi', 'eventpoll_pwq', 'lsm_file_cache'])
+const kSocketCaches = new Set([
+  'TCP',
+  'TCPv6',
+  'sock_inode_cache',
+  'filp',
+  'eventpoll_epi',
+  'eventpoll_pwq',
+  'lsm_file_cache',
+])
 
 /** Kernel memory in objects that come and go with sockets, of the whole machine, in bytes. Needs root. */
 export function socketSlabBytes(): number {

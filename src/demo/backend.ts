@@ -13,7 +13,11 @@ const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) =
       giveBytes(Number(wanted))
       return
     }
-    const seen = { client: request.socket.remoteAddress?.replace('::ffff:', ''), port: request.socket.remotePort, received }
+    const seen = {
+      client: request.socket.remoteAddress?.replace('::ffff:', ''),
+      port: request.socket.remotePort,
+      received,
+    }
     response.setHeader('content-type', 'application/json')
     response.end(`${JSON.stringify(seen)}\n`)
   })

@@ -44,7 +44,11 @@ export async function makeAuthority(folder: string, file = 'authority'): Promise
 }
 
 /** Makes a certificate signed by `authority` in `folder`. */
-export async function makeCertificate(folder: string, authority: KeyPair, request: CertificateRequest): Promise<KeyPair> {
+export async function makeCertificate(
+  folder: string,
+  authority: KeyPair,
+  request: CertificateRequest,
+): Promise<KeyPair> {
   const pair = pairOf(folder, request.file)
   const signingRequest = join(folder, `${request.file}.csr`)
   const extensions = join(folder, `${request.file}.ext`)

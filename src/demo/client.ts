@@ -4,8 +4,8 @@
 //   hold     count idle connections; prints { held } and ends when its input does
 import { readFileSync } from 'node:fs'
 import { Agent, get } from 'node:https'
-import { connect } from 'node:tls'
-import type { ConnectionOptions, SecureVersion, TLSSocket } from 'node:tls'
+import { TLSSocket, connect } from 'node:tls'
+import type { ConnectionOptions, SecureVersion } from 'node:tls'
 
 interface Task {
   readonly action: 'fetch' | 'latency' | 'hold'
@@ -34,10 +34,11 @@ function fetchOnce(): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = get({ agent, path: '/', headers: { host: task.name } }, (response) => {
       let body = ''
-      const socket = response.socket as TLSSocket
+      const { socket } = response
       response.setEncoding('utf8').on('data', (text: string) => (body += text))
       response.on('error', reject).on('end', () => {
-        resolve({ status: response.statusCode ?? 0, body, socket })
+        if (socket instanceof TLSSocket) resolve({ status: response.statusCode ?? 0, body, socket })
+        else reject(new Error('the answer did not come over TLS'))
       })
     })
     request.on('error', reject)
@@ -82,7 +83,14 @@ async function hold(): Promise<void> {
 switch (task.action) {
   case 'fetch': {
     const { status, body, socket } = await fetchOnce()
-    console.log(JSON.stringify({ status, body, version: socket.getProtocol()?.replace('TLSv', ''), cipher: socket.getCipher().standardName }))
+    console.log(
+      JSON.stringify({
+        status,
+        body,
+        version: socket.getProtocol()?.replace('TLSv', ''),
+        cipher: socket.getCipher().standardName,
+      }),
+    )
     break
   }
   case 'latency':

@@ -168,7 +168,7 @@ function inside(namespace: string | undefined, command: string): string {
 
 function removeNamespace(namespace: string): void {
   if (!existsSync(join(kNetnsFolder, namespace))) return
-  const pids = spawnSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' }).stdout ?? ''
+  const pids = spawnSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' }).stdout
   for (const pid of pids
     .split('\n')
     .map(Number)

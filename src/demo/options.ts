@@ -38,7 +38,8 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions | 'help' 
   })
   if (values.help) return 'help'
   const { port } = values
-  if (port !== 'auto' && port !== 'xsk' && port !== 'packet') throw new Error(`--port: expected xsk or packet, not "${port}"`)
+  if (port !== 'auto' && port !== 'xsk' && port !== 'packet')
+    throw new Error(`--port: expected xsk or packet, not "${port}"`)
   return {
     output: values.json ? 'json' : 'text',
     after: values.keep ? 'stay' : 'clean-up',

@@ -11,7 +11,10 @@ export class Paper {
   readonly width: number
   readonly #hasColour: boolean
 
-  constructor(stream: { readonly isTTY?: boolean; readonly columns?: number }, env: Readonly<Record<string, string | undefined>>) {
+  constructor(
+    stream: { readonly isTTY?: boolean; readonly columns?: number },
+    env: Readonly<Record<string, string | undefined>>,
+  ) {
     this.width = Math.max(40, Math.min(stream.columns ?? (Number(env['COLUMNS']) || 100), 140))
     // no-color.org: any value but the empty one turns colours off
     this.#hasColour = (stream.isTTY ?? false) && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
@@ -29,7 +32,9 @@ export class Paper {
   /** Columns as wide as their widest cell; the last one is folded at the window's edge, or goes below where there is no room. */
   table(rows: readonly (readonly string[])[], gap = 2): string {
     const columns = Math.max(...rows.map((row) => row.length))
-    const widths = Array.from({ length: columns }, (_, column) => Math.max(...rows.map((row) => lengthOf(row[column] ?? ''))))
+    const widths = Array.from({ length: columns }, (_, column) =>
+      Math.max(...rows.map((row) => lengthOf(row[column] ?? ''))),
+    )
     const before = widths.slice(0, -1).reduce((sum, width) => sum + width + gap, 0)
     const room = this.width - before
     const lines = rows.flatMap((row) => {

@@ -45,7 +45,15 @@ function seenIn(body: string): string {
 }
 
 function clientTask(stage: Stage, action: string, version: Version, count: number): string[] {
-  const task = { action, address: kAddresses.server.v4, port: kTlsPort, name: kName, ca: stage.files.authority, version, count }
+  const task = {
+    action,
+    address: kAddresses.server.v4,
+    port: kTlsPort,
+    name: kName,
+    ca: stage.files.authority,
+    version,
+    count,
+  }
   return [process.execPath, kClient, JSON.stringify(task)]
 }
 
@@ -73,7 +81,11 @@ export interface Sizes {
 export async function measure(stage: Stage, sizes: Sizes): Promise<Figures> {
   const downGbps = await measureDown(stage, sizes.transferBytes)
   const upGbps = await measureUp(stage, sizes.transferBytes)
-  const latency = (await askClient(stage, 'latency', '1.3', sizes.requests)) as { p50Us: number; p99Us: number; perSecond: number }
+  const latency = (await askClient(stage, 'latency', '1.3', sizes.requests)) as {
+    p50Us: number
+    p99Us: number
+    perSecond: number
+  }
   const bytesPerIdleConnection = await measureMemory(stage, sizes.idleConnections)
   return {
     downGbps, upGbps, p50Us: latency.p50Us, p99Us: latency.p99Us, requestsPerSecond: latency.perSecond,

@@ -14,8 +14,8 @@ export function showNetwork(paper: Paper, stage: Stage): string {
     paper.table([
       ['client', client.v4],
       [`  │ ${paper.ink('TLS', 'green')}`, `to ${server.v4}:${kTlsPort}, the server's own address`],
-      ['appliance', `${wan ?? ''}`],
-      ['', `${lan ?? ''}`],
+      ['appliance', wan ?? ''],
+      ['', lan ?? ''],
       ['', `Cutwater in direct mode, AEAD by ${stage.ready.aead}`],
       [`  │ ${paper.ink('clear', 'yellow')}`, 'the same TCP connection, HTTP in clear'],
       ['server', `${server.v4}:${kBackendPort}`],
@@ -49,18 +49,33 @@ export function showFigures(paper: Paper, stage: Stage, figures: Figures): strin
     paper.table([
       ['download, one connection', `${figures.downGbps.toFixed(2)} Gb/s`, dim('curl')],
       ['upload, one connection', `${figures.upGbps.toFixed(2)} Gb/s`, dim('curl')],
-      ['request and answer', `p50 ${figures.p50Us} µs, p99 ${figures.p99Us} µs`, dim(`Node, one connection, ${figures.requestsPerSecond}/s`)],
-      ['an idle TLS connection', `${figures.bytesPerIdleConnection} bytes`, dim(`growth of the process over ${figures.idleConnections} of them`)],
-      ...ports.map((text, index) => [index === 0 ? 'port mode' : '', text, index === 0 ? dim('as the kernel reports it') : '']),
+      [
+        'request and answer',
+        `p50 ${figures.p50Us} µs, p99 ${figures.p99Us} µs`,
+        dim(`Node, one connection, ${figures.requestsPerSecond}/s`),
+      ],
+      [
+        'an idle TLS connection',
+        `${figures.bytesPerIdleConnection} bytes`,
+        dim(`growth of the process over ${figures.idleConnections} of them`),
+      ],
+      ...ports.map((text, index) => [
+        index === 0 ? 'port mode' : '',
+        text,
+        index === 0 ? dim('as the kernel reports it') : '',
+      ]),
     ]),
-    paper.paragraph('Client, server and appliance share this machine: these are signs of life. For comparisons: npm run bench'),
+    paper.paragraph(
+      'Client, server and appliance share this machine: these are signs of life. For comparisons: npm run bench',
+    ),
   ].join('\n')
 }
 
 /** What can be tried while it stays up. `enter` opens a door into a user namespace, when there is one. */
 export function showInvitation(paper: Paper, stage: Stage, enter: string | undefined): string {
   const { client, appliance, server } = stage.network
-  const command = (words: readonly string[]): string => `  ${[...(enter === undefined ? [] : [enter]), ...words].map(quote).join(' ')}`
+  const command = (words: readonly string[]): string =>
+    `  ${[...(enter === undefined ? [] : [enter]), ...words].map(quote).join(' ')}`
   return [
     paper.heading('It stays up. In another terminal:'),
     'Fetch a page as the client',
@@ -69,7 +84,9 @@ export function showInvitation(paper: Paper, stage: Stage, enter: string | undef
     command(client.argv(['tcpdump', '-ni', 'c0', '-X', `port ${kTlsPort}`])),
     command(server.argv(['tcpdump', '-ni', 's0', '-A', `port ${kBackendPort}`])),
     'Ask the appliance',
-    ...['stats', 'flows', 'trace'].map((word) => command(appliance.argv(['npx', 'cutwater', word, '--control', stage.files.control]))),
+    ...['stats', 'flows', 'trace'].map((word) =>
+      command(appliance.argv(['npx', 'cutwater', word, '--control', stage.files.control])),
+    ),
     'No TCP socket in the appliance',
     command(appliance.argv(['ss', '-tan'])),
     '',

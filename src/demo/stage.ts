@@ -47,14 +47,21 @@ export class Stage {
       const pair = await makeCertificate(network.folder, authority, {
         file: 'shop', name: kName, alternatives: [`IP:${kAddresses.server.v4}`, `IP:${kAddresses.server.v6}`],
       }) // prettier-ignore
-      const files = { config: network.file('cutwater.yaml'), control: network.file('control.sock'), authority: authority.certificate }
+      const files = {
+        config: network.file('cutwater.yaml'),
+        control: network.file('control.sock'),
+        authority: authority.certificate,
+      }
       writeFileSync(files.config, stringify(configFor(port, pair)))
       const backend = network.server.start([process.execPath, kBackend, String(kBackendPort)])
       await backend.until((stdout) => stdout.includes('ready'))
       const appliance = network.appliance.start([
         process.execPath, kMain, 'run', '--config', files.config, '--json', '--control', files.control,
       ]) // prettier-ignore
-      const line = await appliance.until((stdout) => stdout.split('\n').find((text) => text.includes('"ready"')), 20_000)
+      const line = await appliance.until(
+        (stdout) => stdout.split('\n').find((text) => text.includes('"ready"')),
+        20_000,
+      )
       return new Stage(network, JSON.parse(line) as ReadyLine, files, appliance)
     } catch (error) {
       await network.close()
@@ -67,7 +74,8 @@ export class Stage {
     const trace: TraceEntry[] = []
     const ended = new AbortController()
     const collecting = (async () => {
-      for await (const entry of ask(this.files.control, { command: 'trace', packets: 100_000 }, ended.signal)) trace.push(entry as TraceEntry)
+      for await (const entry of ask(this.files.control, { command: 'trace', packets: 100_000 }, ended.signal))
+        trace.push(entry as TraceEntry)
     })()
     await new Promise((resolve) => setTimeout(resolve, 200)) // the request reaches the appliance
     const result = await action()

@@ -84,7 +84,9 @@ function narrow([milliseconds = '', client = '', arrow = '', server = '', note =
 }
 
 function describe(paper: Paper, entry: TraceEntry, origins: Origins): string {
-  const kind = entry.flags.includes('R') ? paper.ink(entry.flags.padEnd(2), 'red') : paper.ink(entry.flags.padEnd(2), 'bold')
+  const kind = entry.flags.includes('R')
+    ? paper.ink(entry.flags.padEnd(2), 'red')
+    : paper.ink(entry.flags.padEnd(2), 'bold')
   const ack = entry.flags.includes('A') ? ` ack ${origins.ack(entry)}` : ''
   const size = entry.payloadBytes > 0 ? ` ${paper.ink(`${entry.payloadBytes} B`, 'cyan')}` : ''
   const way = entry.direction === 'rx' ? paper.ink('in ', 'dim') : paper.ink('out', 'dim')

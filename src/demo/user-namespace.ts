@@ -36,15 +36,21 @@ export async function runInUserNamespace(args: readonly string[]): Promise<numbe
   const folder = mkdtempSync(join(tmpdir(), 'cutwater-demo-'))
   const enter = join(folder, 'enter')
   // Network names live below /run/netns, temporary files below TMPDIR: both private to the namespace.
-  const prepare = 'mount -t tmpfs tmpfs /run && mkdir -p /run/netns /run/tmp && export TMPDIR=/run/tmp && exec "$0" "$@"'
+  const prepare =
+    'mount -t tmpfs tmpfs /run && mkdir -p /run/netns /run/tmp && export TMPDIR=/run/tmp && exec "$0" "$@"'
   try {
-    const child = spawn('unshare', [...unshare, 'sh', '-c', prepare, process.execPath, process.argv[1] ?? '', ...args], {
-      stdio: 'inherit',
-      env: { ...process.env, [kEnterVariable]: enter },
-    })
+    const child = spawn(
+      'unshare',
+      [...unshare, 'sh', '-c', prepare, process.execPath, process.argv[1] ?? '', ...args],
+      {
+        stdio: 'inherit',
+        env: { ...process.env, [kEnterVariable]: enter },
+      },
+    )
     // unshare ignores signals while it waits, so they go to the program inside, which minds the first one only; we stay until
     // it has cleaned up.
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => signalChildren(child.pid ?? -1, name))
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.on(name, () => signalChildren(child.pid ?? -1, name))
     writeFileSync(
       enter,
       `#!/bin/sh\n# Opens a door into the running demonstration.\nexec nsenter --target "$(cat /proc/${child.pid}/task/${child.pid}/children | tr -d ' ')"` +

@@ -8,6 +8,7 @@ import { kAddresses } from '../../src/demo/network.js'
 import { kClients, kSuiteClients } from '../support/clients.js'
 import { Lab, kFamilies, kPorts } from '../support/lab.js'
 import { kSuites } from '../support/suites.js'
+import { trustForTests } from '../support/trust.js'
 
 const kVersions = ['1.3', '1.2'] as const
 
@@ -25,16 +26,19 @@ describe.each(kPorts)('real clients over %s', (port) => {
 
   describe.each(kFamilies)('%s', (family) => {
     describe.each(Object.entries(kClients))('%s', (_, client) => {
-      it.each(kVersions)('fetches a page by TLS %s; the server sees its own address (A1, A2, A3, A5, A7)', async (version) => {
-        const seenBefore = lab.nginx.accessLog().length
-        const { host, trust } = { host: lab.network.client, trust: lab.trust }
-        const answer = await client({ host, trust, ...lab.target('shop', family), path: '/hello', version })
-        expect(answer.body).toContain('hello from nginx')
-        if (answer.version !== undefined) expect(answer.version).toBe(version)
-        const seen = lab.nginx.accessLog().slice(seenBefore)
-        expect(seen.length).toBeGreaterThan(0)
-        for (const line of seen) expect(line.client).toBe(kAddresses.client[family])
-      })
+      it.each(kVersions)(
+        'fetches a page by TLS %s; the server sees its own address (A1, A2, A3, A5, A7)',
+        async (version) => {
+          const seenBefore = lab.nginx.accessLog().length
+          const { host, trust } = { host: lab.network.client, trust: lab.trust }
+          const answer = await client({ host, trust, ...lab.target('shop', family), path: '/hello', version })
+          expect(answer.body).toContain('hello from nginx')
+          if (answer.version !== undefined) expect(answer.version).toBe(version)
+          const seen = lab.nginx.accessLog().slice(seenBefore)
+          expect(seen.length).toBeGreaterThan(0)
+          for (const line of seen) expect(line.client).toBe(kAddresses.client[family])
+        },
+      )
     })
   })
 
@@ -45,6 +49,35 @@ describe.each(kPorts)('real clients over %s', (port) => {
         host: lab.network.client, trust: lab.trust, ...lab.target('shop'), path: '/hello', version, suite,
       }) // prettier-ignore
       expect(answer.body).toContain('hello from nginx')
+    })
+  })
+})
+
+// ECDSA P-256 is what all other tests use.
+describe.each(kPorts)('kinds of server keys over %s', (port) => {
+  let lab: Lab
+  beforeAll(async () => {
+    const { server } = await trustForTests()
+    lab = await Lab.create({
+      port,
+      services: {
+        shop: { tls: { certificates: [server.ed25519] } },
+        node: { tls: { certificates: [server.rsa] } },
+      },
+    })
+  })
+  afterAll(() => lab.close())
+
+  describe.each(kVersions)('TLS %s', (version) => {
+    it.each([
+      ['Ed25519', 'shop'],
+      ['RSA-2048', 'node'],
+    ] as const)('%s: curl and gnutls-cli check it (A5)', async (_, service) => {
+      for (const name of ['curl', 'gnutls-cli']) {
+        const { host, trust } = { host: lab.network.client, trust: lab.trust }
+        const answer = await kClients[name]!({ host, trust, ...lab.target(service), path: '/hello', version })
+        expect(answer.body.length).toBeGreaterThan(40)
+      }
     })
   })
 })

@@ -9,7 +9,14 @@ import { kAddresses } from '../../src/demo/network.js'
 import type { TraceEntry } from '../../src/native/contract.js'
 
 const kMain = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
-const kAsNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--inh-caps=-all', '--bounding-set=-all']
+const kAsNobody = [
+  'setpriv',
+  '--reuid=65534',
+  '--regid=65534',
+  '--clear-groups',
+  '--inh-caps=-all',
+  '--bounding-set=-all',
+]
 
 interface Report {
   readonly interfaces: Readonly<Record<string, { readonly port: string }>>
@@ -28,19 +35,35 @@ describe.each([
   ['nobody', kAsNobody, 'packet'],
 ] as const)('the demonstration as %s', (_, prefix, port) => {
   it(`fetches pages over ${port}, traces a connection, measures, and leaves nothing behind`, async () => {
-    const result = await runCommand([...prefix, process.execPath, kMain, 'demo', '--quick', '--json'], { timeoutMs: 90_000, cwd: '/' })
+    const result = await runCommand([...prefix, process.execPath, kMain, 'demo', '--quick', '--json'], {
+      timeoutMs: 90_000,
+      cwd: '/',
+    })
     expect(result.stderr).toBe('')
     expect(result.code).toBe(0)
     const report = JSON.parse(result.stdout) as Report
     expect(report.interfaces).toMatchObject({ wan: { port }, lan: { port } })
     const fetched = report.fetches.map(({ client, version, status, seen }) => `${client} ${version} ${status} ${seen}`)
     const seen = kAddresses.client.v4
-    expect(fetched.sort()).toEqual([`curl 1.2 200 ${seen}`, `curl 1.3 200 ${seen}`, `node 1.2 200 ${seen}`, `node 1.3 200 ${seen}`])
+    expect(fetched.sort()).toEqual([
+      `curl 1.2 200 ${seen}`,
+      `curl 1.3 200 ${seen}`,
+      `node 1.2 200 ${seen}`,
+      `node 1.3 200 ${seen}`,
+    ])
     // The trace begins with the SYN on both sides and has data on both: TLS here, clear there.
-    expect(report.trace.slice(0, 2).map(({ side, direction, flags }) => `${side} ${direction} ${flags}`)).toEqual(['client rx S', 'server tx S'])
-    expect(report.trace.some((entry) => entry.side === 'server' && entry.direction === 'rx' && entry.payloadBytes > 0)).toBe(true)
-    expect(report.trace.some((entry) => entry.side === 'client' && entry.direction === 'tx' && entry.firstRecord >= 0)).toBe(true)
-    for (const [name, value] of Object.entries(report.figures)) expect(value, name).toBeGreaterThanOrEqual(name === 'bytesPerIdleConnection' ? 0 : 0.001)
+    expect(report.trace.slice(0, 2).map(({ side, direction, flags }) => `${side} ${direction} ${flags}`)).toEqual([
+      'client rx S',
+      'server tx S',
+    ])
+    expect(
+      report.trace.some((entry) => entry.side === 'server' && entry.direction === 'rx' && entry.payloadBytes > 0),
+    ).toBe(true)
+    expect(
+      report.trace.some((entry) => entry.side === 'client' && entry.direction === 'tx' && entry.firstRecord >= 0),
+    ).toBe(true)
+    for (const [name, value] of Object.entries(report.figures))
+      expect(value, name).toBeGreaterThanOrEqual(name === 'bytesPerIdleConnection' ? 0 : 0.001)
     expect(namespaces()).not.toEqual(expect.arrayContaining(Object.values(report.namespaces)))
   })
 })
@@ -49,7 +72,10 @@ describe('the demonstration’s options', () => {
   it('--keep stays up with commands that work; Ctrl-C removes everything', async () => {
     const running = new RunningProcess([process.execPath, kMain, 'demo', '--quick', '--keep'])
     try {
-      const curl = await running.until((stdout) => /Ctrl-C ends it/.test(stdout) && /^ {2}(ip netns exec \S+ curl .*)$/m.exec(stdout)?.[1], 60_000)
+      const curl = await running.until(
+        (stdout) => /Ctrl-C ends it/.test(stdout) && /^ {2}(ip netns exec \S+ curl .*)$/m.exec(stdout)?.[1],
+        60_000,
+      )
       const page = await runCommand(['sh', '-c', curl])
       expect(JSON.parse(page.stdout)).toMatchObject({ client: kAddresses.client.v4 })
       const name = /ip netns exec (\S+)/.exec(curl)?.[1]
@@ -71,7 +97,10 @@ describe('the demonstration’s options', () => {
   })
 
   it('sets plain text in a narrow window, without colours where they are not wanted', async () => {
-    const { stdout, code } = await runCommand([process.execPath, kMain, 'demo', '--quick'], { timeoutMs: 90_000, env: { COLUMNS: '60' } })
+    const { stdout, code } = await runCommand([process.execPath, kMain, 'demo', '--quick'], {
+      timeoutMs: 90_000,
+      env: { COLUMNS: '60' },
+    })
     expect(code).toBe(0)
     expect(stdout).not.toContain('\u001b')
     const widest = Math.max(...stdout.split('\n').map((line) => line.length))

@@ -33,7 +33,9 @@ describe.each(kPorts)('failures over %s', (port) => {
   }
 
   /** Runs an attempt and says what grew with it. */
-  async function counted(action: () => Promise<RawResult>): Promise<{ result: RawResult; grown: Record<string, number> }> {
+  async function counted(
+    action: () => Promise<RawResult>,
+  ): Promise<{ result: RawResult; grown: Record<string, number> }> {
     let result: RawResult | undefined
     const grown = await growth(lab.appliance, async () => {
       result = await action()
@@ -52,14 +54,22 @@ describe.each(kPorts)('failures over %s', (port) => {
 
   describe.each(kVersions)('TLS %s', (version) => {
     it('a client that closes in good order: the server sees a clean end (A16)', async () => {
-      const end = await serverEnd(() => attempt('odd', ['handshake', { send: 'sink\n' }, { send: 'data' }, 'closeNotify', 'fin', 'readToEnd'], { version }))
+      const end = await serverEnd(() =>
+        attempt('odd', ['handshake', { send: 'sink\n' }, { send: 'data' }, 'closeNotify', 'fin', 'readToEnd'], {
+          version,
+        }),
+      )
       expect(end).toBe('eof after 4')
     })
 
     it('a client that ends TCP without close_notify: the server sees a reset (A16)', async () => {
       let grown = {}
       const end = await serverEnd(async () => {
-        ;({ grown } = await counted(() => attempt('odd', ['handshake', { send: 'sink\n' }, { send: 'data' }, { wait: 100 }, 'fin', { wait: 300 }], { version })))
+        ;({ grown } = await counted(() =>
+          attempt('odd', ['handshake', { send: 'sink\n' }, { send: 'data' }, { wait: 100 }, 'fin', { wait: 300 }], {
+            version,
+          }),
+        ))
       })
       expect(end).toMatch(/^reset/)
       expect(grown).toMatchObject({ reset_truncated: 1 })
@@ -68,19 +78,29 @@ describe.each(kPorts)('failures over %s', (port) => {
     it('a client that ends TCP in the middle of a record: the server sees a reset (A16, I4)', async () => {
       let grown = {}
       const end = await serverEnd(async () => {
-        ;({ grown } = await counted(() => attempt('odd', ['handshake', { send: 'sink\n' }, { wait: 100 }, { cut: 'half of this'.repeat(20) }, 'fin', { wait: 300 }], { version })))
+        ;({ grown } = await counted(() =>
+          attempt(
+            'odd',
+            ['handshake', { send: 'sink\n' }, { wait: 100 }, { cut: 'half of this'.repeat(20) }, 'fin', { wait: 300 }],
+            { version },
+          ),
+        ))
       })
       expect(end).toBe('reset after 0')
       expect(grown).toMatchObject({ reset_truncated_in_record: 1 })
     })
 
     it('a client that resets: the server sees a reset', async () => {
-      const end = await serverEnd(() => attempt('odd', ['handshake', { send: 'sink\n' }, { wait: 100 }, 'reset'], { version }))
+      const end = await serverEnd(() =>
+        attempt('odd', ['handshake', { send: 'sink\n' }, { wait: 100 }, 'reset'], { version }),
+      )
       expect(end).toMatch(/^reset/)
     })
 
     it('a server that resets: the client sees a reset after the data, never a clean end (A16)', async () => {
-      const { result, grown } = await counted(() => attempt('odd', ['handshake', { send: 'reset-after 1000\n' }, 'readToEnd'], { version }))
+      const { result, grown } = await counted(() =>
+        attempt('odd', ['handshake', { send: 'reset-after 1000\n' }, 'readToEnd'], { version }),
+      )
       expect(result).toMatchObject({ received: 1000, ended: 'reset' })
       expect(grown).toMatchObject({ reset_by_server: 1 })
     })
@@ -91,14 +111,30 @@ describe.each(kPorts)('failures over %s', (port) => {
     })
 
     it('a client that closes its half: it still gets the answer (A16)', async () => {
-      const result = await attempt('odd', ['handshake', { send: 'echo\n' }, { send: 'x'.repeat(5000) }, { read: 5000 }, 'closeNotify', 'fin', 'readToEnd'], { version })
+      const result = await attempt(
+        'odd',
+        [
+          'handshake',
+          { send: 'echo\n' },
+          { send: 'x'.repeat(5000) },
+          { read: 5000 },
+          'closeNotify',
+          'fin',
+          'readToEnd',
+        ],
+        { version },
+      )
       expect(result).toMatchObject({ received: 5000, ended: 'close_notify' })
     })
 
     it('a record with a wrong tag: bad_record_mac to the client, a reset and not a byte of it to the server (A12, I4)', async () => {
       let counts: { result: RawResult; grown: Record<string, number> } | undefined
       const end = await serverEnd(async () => {
-        counts = await counted(() => attempt('odd', ['handshake', { send: 'sink\n' }, { wait: 100 }, { forge: 'forged' }, 'readToEnd'], { version }))
+        counts = await counted(() =>
+          attempt('odd', ['handshake', { send: 'sink\n' }, { wait: 100 }, { forge: 'forged' }, 'readToEnd'], {
+            version,
+          }),
+        )
       })
       expect(counts?.result.alert).toMatch(/BAD_RECORD_MAC/)
       expect(counts?.grown).toMatchObject({ reset_bad_tag: 1 })
@@ -106,20 +142,38 @@ describe.each(kPorts)('failures over %s', (port) => {
     })
 
     it('a record that comes in two segments: held until it is whole, then delivered (A12)', async () => {
-      const result = await attempt('odd', ['handshake', { send: 'echo\n' }, { sendInTwo: 'y'.repeat(900) }, { read: 900 }, 'closeNotify', 'fin', 'readToEnd'], { version })
+      const result = await attempt(
+        'odd',
+        [
+          'handshake',
+          { send: 'echo\n' },
+          { sendInTwo: 'y'.repeat(900) },
+          { read: 900 },
+          'closeNotify',
+          'fin',
+          'readToEnd',
+        ],
+        { version },
+      )
       expect(result).toMatchObject({ received: 900, ended: 'close_notify' })
     })
 
     it('an oversized record: record_overflow', async () => {
       const bytes = 16_384 + 256 + 1
       const header = `170303${bytes.toString(16).padStart(4, '0')}`
-      const { result, grown } = await counted(() => attempt('odd', ['handshake', { send: 'sink\n' }, { raw: header + '00'.repeat(2000) }, 'readToEnd'], { version }))
+      const { result, grown } = await counted(() =>
+        attempt('odd', ['handshake', { send: 'sink\n' }, { raw: header + '00'.repeat(2000) }, 'readToEnd'], {
+          version,
+        }),
+      )
       expect(result.alert).toMatch(/RECORD_OVERFLOW/)
       expect(grown).toMatchObject({ reset_record_overflow: 1 })
     })
 
     it('a server name that no certificate has, where the service is strict: unrecognized_name', async () => {
-      const { result, grown } = await counted(() => attempt('shop', ['handshake'], { version, name: 'unknown.example' }))
+      const { result, grown } = await counted(() =>
+        attempt('shop', ['handshake'], { version, name: 'unknown.example' }),
+      )
       expect(result).toMatchObject({ handshake: false })
       expect(result.alert).toMatch(/UNRECOGNIZED_NAME/)
       expect(grown).toMatchObject({ handshake_unknown_name: 1 })
@@ -135,14 +189,18 @@ describe.each(kPorts)('failures over %s', (port) => {
 
     it('client certificates: an expired one is refused with certificate_expired (A5)', async () => {
       const { certificate, key } = lab.trust.expiredClient
-      const { result, grown } = await counted(() => attempt('node', ['handshake', 'readToEnd'], { version, certificate, key }))
+      const { result, grown } = await counted(() =>
+        attempt('node', ['handshake', 'readToEnd'], { version, certificate, key }),
+      )
       expect(result.alert).toMatch(/CERTIFICATE_EXPIRED/)
       expect(grown).toMatchObject({ handshake_client_certificate_rejected: 1 })
     })
 
     it('client certificates: one of an unknown authority is refused with unknown_ca (A5)', async () => {
       const { certificate, key } = lab.trust.strangeClient
-      const { result, grown } = await counted(() => attempt('node', ['handshake', 'readToEnd'], { version, certificate, key }))
+      const { result, grown } = await counted(() =>
+        attempt('node', ['handshake', 'readToEnd'], { version, certificate, key }),
+      )
       expect(result.alert).toMatch(/UNKNOWN_CA/)
       expect(grown).toMatchObject({ handshake_client_certificate_rejected: 1 })
     })
@@ -157,7 +215,10 @@ describe.each(kPorts)('failures over %s', (port) => {
   it('chooses the certificate by SNI (A5)', async () => {
     const subjectFor = async (name: string): Promise<string> => {
       const { address, port: tlsPort } = lab.target('odd')
-      const { stdout } = await lab.network.client.run(['openssl', 's_client', '-connect', `${address}:${tlsPort}`, '-servername', name], { input: '' })
+      const { stdout } = await lab.network.client.run(
+        ['openssl', 's_client', '-connect', `${address}:${tlsPort}`, '-servername', name],
+        { input: '' },
+      )
       return /subject=CN = (\S+)/.exec(stdout)?.[1] ?? stdout
     }
     expect(await subjectFor(kOtherName)).toBe(kOtherName)
@@ -185,7 +246,7 @@ describe.each(kPorts)('failures over %s', (port) => {
   })
 
   it('a hello that is framed rightly and makes no sense: decode_error or illegal_parameter, a counter', async () => {
-    const hello = `1603010040${'01'}00003c0303${'ff'.repeat(58)}`
+    const hello = `16030100400100003c0303${'ff'.repeat(58)}`
     const { result, grown } = await counted(() => attempt('odd', [{ raw: hello }, 'readRaw']))
     expect(result.rawHex).toMatch(/^15030[13]000202/)
     expect(grown).toMatchObject({ handshake_bad_hello: 1 })

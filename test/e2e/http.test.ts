@@ -23,23 +23,34 @@ describe.each(kPorts)('HTTP over %s', (port) => {
 
   async function nodeClient(options: object): Promise<NodeAnswer> {
     const all = { name: kServerName, version: '1.3', ca: lab.trust.authority.certificate, path: '/hello', ...options }
-    return JSON.parse(await lab.network.client.output([process.execPath, programFile('node-client.mjs'), JSON.stringify(all)])) as NodeAnswer
+    return JSON.parse(
+      await lab.network.client.output([process.execPath, programFile('node-client.mjs'), JSON.stringify(all)]),
+    ) as NodeAnswer
   }
 
-  it.each(kFamilies)('keeps a connection for many requests: one TCP connection, client to server (A3, %s)', async (family) => {
-    const seenBefore = lab.nginx.accessLog().length
-    const answer = await nodeClient({ ...lab.target('shop', family), requests: 20 })
-    expect(new Set(answer.localPorts).size).toBe(1)
-    const seen = lab.nginx.accessLog().slice(seenBefore)
-    expect(seen.map((line) => line.requests)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
-    // The server's end of the connection is the client's own: same address, same port.
-    for (const line of seen) expect([line.client, line.port]).toEqual([kAddresses.client[family], answer.localPorts[0]])
-  })
+  it.each(kFamilies)(
+    'keeps a connection for many requests: one TCP connection, client to server (A3, %s)',
+    async (family) => {
+      const seenBefore = lab.nginx.accessLog().length
+      const answer = await nodeClient({ ...lab.target('shop', family), requests: 20 })
+      expect(new Set(answer.localPorts).size).toBe(1)
+      const seen = lab.nginx.accessLog().slice(seenBefore)
+      expect(seen.map((line) => line.requests)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
+      // The server's end of the connection is the client's own: same address, same port.
+      for (const line of seen)
+        expect([line.client, line.port]).toEqual([kAddresses.client[family], answer.localPorts[0]])
+    },
+  )
 
   it('agrees on h2 by ALPN and carries HTTP/2 to a server that speaks it in clear (A5)', async () => {
     const answer = await nodeClient({ ...lab.target('node'), protocol: 'h2', requests: 10, path: '/over-h2' })
     expect(answer.protocol).toBe('h2')
-    expect(JSON.parse(answer.body)).toMatchObject({ protocol: '2.0', client: kAddresses.client.v4, requests: 10, path: '/over-h2' })
+    expect(JSON.parse(answer.body)).toMatchObject({
+      protocol: '2.0',
+      client: kAddresses.client.v4,
+      requests: 10,
+      path: '/over-h2',
+    })
   })
 
   it('multiplexes big answers on one HTTP/2 connection', async () => {

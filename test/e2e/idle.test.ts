@@ -28,14 +28,26 @@ describe.each(kPorts)(`${kConnections} idle connections over %s`, (port) => {
     const target = lab.target('transfers')
     const options = { connect: target.address, port: target.port, seconds: 90, path: '/bytes/100' }
     // What the first connections cost once (code pages, pools, stacks) is not the price of one more.
-    const first = lab.network.client.start([...kManyFiles, ...loadArguments('hold', { ...options, connections: 1_000 })])
+    const first = lab.network.client.start([
+      ...kManyFiles,
+      ...loadArguments('hold', { ...options, connections: 1_000 }),
+    ])
     await lineOf(first.until.bind(first), 'held')
     const pids = processTree(lab.appliance.ready.pid)
     const before = await settledMemoryBytes(pids)
-    const holder = lab.network.client.start([...kManyFiles, ...loadArguments('hold', { ...options, connections: kConnections })])
-    expect(await lineOf(holder.until.bind(holder), 'held')).toMatchObject({ established: kConnections, failed: 0, failure: '' })
+    const holder = lab.network.client.start([
+      ...kManyFiles,
+      ...loadArguments('hold', { ...options, connections: kConnections }),
+    ])
+    expect(await lineOf(holder.until.bind(holder), 'held')).toMatchObject({
+      established: kConnections,
+      failed: 0,
+      failure: '',
+    })
     const each = ((await settledMemoryBytes(pids)) - before) / kConnections
-    console.log(`${port}: ${kConnections} idle TLS connections, ${each.toFixed(0)} bytes each (anonymous memory of the appliance)`)
+    console.log(
+      `${port}: ${kConnections} idle TLS connections, ${each.toFixed(0)} bytes each (anonymous memory of the appliance)`,
+    )
     expect(each).toBeLessThan(kMostBytesEach)
     holder.write('check\n')
     expect(await lineOf(holder.until.bind(holder), 'checked')).toMatchObject({ answered: kConnections, failed: 0 })
@@ -49,5 +61,7 @@ describe.each(kPorts)(`${kConnections} idle connections over %s`, (port) => {
 type Until = (test: (stdout: string) => string | undefined, timeoutMs: number) => Promise<string>
 
 async function lineOf(until: Until, event: string): Promise<HoldLine> {
-  return JSON.parse(await until((stdout) => stdout.split('\n').find((line) => line.includes(`"${event}"`)), 120_000)) as HoldLine
+  return JSON.parse(
+    await until((stdout) => stdout.split('\n').find((line) => line.includes(`"${event}"`)), 120_000),
+  ) as HoldLine
 }

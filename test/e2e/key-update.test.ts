@@ -53,7 +53,14 @@ describe.each(kPorts)('key updates over %s', (port) => {
         await sleep(60)
         running.write(`${letter}\n`)
       }
-      await lab.network.client.output(['sh', '-c', `for i in $(seq 300); do [ "$(stat -c %s ${file})" -ge ${kBytes + head.length} ] && break; sleep 0.1; done`], { timeoutMs: 40_000 })
+      await lab.network.client.output(
+        [
+          'sh',
+          '-c',
+          `for i in $(seq 300); do [ "$(stat -c %s ${file})" -ge ${kBytes + head.length} ] && break; sleep 0.1; done`,
+        ],
+        { timeoutMs: 40_000 },
+      )
       await running.stop()
     })
     expect(await bodyHash(file, head.length)).toBe(sha256(patternOf(kBytes)))
@@ -78,7 +85,11 @@ describe.each(kPorts)('key updates over %s', (port) => {
       await sleep(60)
       running.write(index % 2 === 0 ? 'K\n' : 'k\n')
     }
-    const answer = await lab.network.client.output(['sh', '-c', `for i in $(seq 50); do grep -q sha256 ${file} && break; sleep 0.1; done; cat ${file}`])
+    const answer = await lab.network.client.output([
+      'sh',
+      '-c',
+      `for i in $(seq 50); do grep -q sha256 ${file} && break; sleep 0.1; done; cat ${file}`,
+    ])
     await running.stop()
     expect(answer).toContain(sha256(Buffer.concat(pieces)))
   })

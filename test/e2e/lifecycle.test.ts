@@ -4,6 +4,8 @@
 //             TLS to :443 ─ taken by cutwater ─ clear to :80
 //             ping, port 22, plain port 80 ─ the kernel's as before (H12)
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { parse, stringify } from 'yaml'
+import { runLoad } from '../../bench/e2e/load-tool.js'
 import { kAddresses } from '../../src/demo/network.js'
 import { kClients } from '../support/clients.js'
 import { Lab, kFamilies, kPorts } from '../support/lab.js'
@@ -19,7 +21,13 @@ describe.each(kPorts)('life cycle over %s', (port) => {
   })
 
   function fetchPage(): Promise<{ body: string }> {
-    return kClients['curl']!({ host: lab.network.client, trust: lab.trust, ...lab.target('shop'), path: '/hello', version: '1.3' })
+    return kClients['curl']!({
+      host: lab.network.client,
+      trust: lab.trust,
+      ...lab.target('shop'),
+      path: '/hello',
+      version: '1.3',
+    })
   }
 
   function programs(): Promise<string> {
@@ -28,7 +36,16 @@ describe.each(kPorts)('life cycle over %s', (port) => {
 
   describe.each(kFamilies)('other traffic, %s (H12)', (family) => {
     it('ping passes', async () => {
-      const { code, stdout } = await lab.network.client.run(['ping', '-c', '3', '-i', '0.05', '-W', '2', kAddresses.server[family]])
+      const { code, stdout } = await lab.network.client.run([
+        'ping',
+        '-c',
+        '3',
+        '-i',
+        '0.05',
+        '-W',
+        '2',
+        kAddresses.server[family],
+      ])
       expect(stdout).toContain(' 0% packet loss')
       expect(code).toBe(0)
     })
@@ -56,7 +73,9 @@ connection.sendall(b"hello")`
 
     it('HTTP to a clear port that no service stands before passes', async () => {
       const address = family === 'v6' ? `[${kAddresses.server.v6}]` : kAddresses.server.v4
-      expect(await lab.network.client.output(['curl', '-sS', '--max-time', '5', `http://${address}:8080/clear`])).toContain('/clear')
+      expect(
+        await lab.network.client.output(['curl', '-sS', '--max-time', '5', `http://${address}:8080/clear`]),
+      ).toContain('/clear')
     })
   })
 
@@ -67,6 +86,46 @@ connection.sendall(b"hello")`
     expect(await programs()).not.toMatch(/xdp/)
     await lab.startAppliance()
     expect((await fetchPage()).body).toContain('hello from nginx')
+  })
+
+  it('SIGHUP takes a changed configuration while a transfer runs undisturbed (H11)', async () => {
+    const bytes = 50_000_000
+    const target = lab.target('transfers')
+    const transfer = runLoad(lab.network.client, 'bulk', {
+      connect: target.address, port: target.port, bytes, connections: 2, path: `/bytes/${bytes}`, hash: true, seconds: 60,
+    }) // prettier-ignore
+    const file = lab.network.file('cutwater.yaml')
+    const before = await lab.network.appliance.output(['cat', file])
+    const config = parse(before) as { services: Record<string, { listen: { port: number } }> }
+    const added = structuredClone(config.services['shop-v4']!)
+    added.listen.port = 4443
+    config.services['added'] = added
+    await lab.network.appliance.output(['tee', file], { input: stringify(config) })
+    lab.appliance.running.signal('SIGHUP')
+    await lab.appliance.running.until((_, stderr) => stderr.includes('msg=reloaded'))
+    const { host, trust } = { host: lab.network.client, trust: lab.trust }
+    const page = await kClients['curl']!({
+      host,
+      trust,
+      address: kAddresses.server.v4,
+      port: 4443,
+      path: '/hello',
+      version: '1.3',
+    })
+    expect(page.body).toContain('hello from nginx')
+    expect(await transfer).toMatchObject({ failures: 0, failure: '', done: 2, bytes: bytes * 2 })
+    await lab.network.appliance.output(['tee', file], { input: before })
+    lab.appliance.running.signal('SIGHUP')
+    await lab.appliance.running.until((_, stderr) => stderr.split('msg=reloaded').length > 2)
+    // The service is gone, and nothing listens on that port of the server itself.
+    const refused = await lab.network.client.run([
+      'curl',
+      '-sk',
+      '--max-time',
+      '3',
+      `https://${kAddresses.server.v4}:4443/`,
+    ])
+    expect(refused.code).toBe(7)
   })
 
   it('SIGINT ends it as well', async () => {
@@ -90,7 +149,16 @@ services: { shop: { mode: direct, listen: { address: 203.0.113.10, port: 444 }, 
     await lab.network.appliance.output(['tee', file], { input: yaml })
     const argv = lab.appliance.running.argv
     const main = argv.find((word) => word.endsWith('cli/main.js'))!
-    const result = await lab.network.appliance.run([process.execPath, main, 'run', '--config', file, '--json', '--control', 'none'])
+    const result = await lab.network.appliance.run([
+      process.execPath,
+      main,
+      'run',
+      '--config',
+      file,
+      '--json',
+      '--control',
+      'none',
+    ])
     expect(result.code).toBe(1)
     expect(result.stderr + result.stdout).toContain('nowhere')
   })

@@ -21,7 +21,18 @@ describe.each(kPorts)('resumption over %s', (port) => {
 
   async function sClient(args: readonly string[]): Promise<string> {
     const { address, port: tlsPort } = lab.target('shop')
-    const argv = ['openssl', 's_client', '-connect', `${address}:${tlsPort}`, '-servername', kServerName, '-CAfile', lab.trust.authority.certificate, '-ign_eof', ...args]
+    const argv = [
+      'openssl',
+      's_client',
+      '-connect',
+      `${address}:${tlsPort}`,
+      '-servername',
+      kServerName,
+      '-CAfile',
+      lab.trust.authority.certificate,
+      '-ign_eof',
+      ...args,
+    ]
     const { stdout } = await lab.network.client.run(argv, { input: kRequest })
     expect(stdout).toContain('hello from nginx')
     return /^(New|Reused), /m.exec(stdout)?.[1] ?? stdout
@@ -57,10 +68,31 @@ describe.each(kPorts)('resumption over %s', (port) => {
   it.each(['1.3', '1.2'])('curl, TLS %s (H6)', async (version) => {
     const { address, port: tlsPort } = lab.target('shop')
     const url = `https://${kServerName}:${tlsPort}/hello`
-    const one = ['-H', 'Connection: close', '--cacert', lab.trust.authority.certificate, '--resolve', `${kServerName}:${tlsPort}:${address}`, '--tls-max', version, url]
+    const one = [
+      '-H',
+      'Connection: close',
+      '--cacert',
+      lab.trust.authority.certificate,
+      '--resolve',
+      `${kServerName}:${tlsPort}:${address}`,
+      '--tls-max',
+      version,
+      url,
+    ]
     expect(
       await resumedBy(async () => {
-        const stdout = await lab.network.client.output(['curl', '-sS', '--max-time', '10', ...one, '--next', '-sS', '--max-time', '10', ...one])
+        const stdout = await lab.network.client.output([
+          'curl',
+          '-sS',
+          '--max-time',
+          '10',
+          ...one,
+          '--next',
+          '-sS',
+          '--max-time',
+          '10',
+          ...one,
+        ])
         expect(stdout.match(/hello from nginx/g)).toHaveLength(2)
       }),
     ).toBe(1)

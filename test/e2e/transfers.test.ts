@@ -24,7 +24,12 @@ describe.each(kPorts)('transfers over %s', (port) => {
   })
   afterAll(() => lab.close())
 
-  async function move(direction: 'down' | 'up', bytes: number, connections: number, more: Record<string, string> = {}): Promise<void> {
+  async function move(
+    direction: 'down' | 'up',
+    bytes: number,
+    connections: number,
+    more: Record<string, string> = {},
+  ): Promise<void> {
     const target = lab.target('transfers')
     const result = await runLoad(lab.network.client, 'bulk', {
       connect: target.address, port: target.port, direction, bytes, connections, hash: true,

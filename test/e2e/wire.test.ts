@@ -33,7 +33,13 @@ describe.each(kPorts)('the wire over %s', (port) => {
   }
 
   function fetchPage(family: Family, version: '1.2' | '1.3'): Promise<unknown> {
-    return kClients['curl']!({ host: lab.network.client, trust: lab.trust, ...lab.target('shop', family), path: '/hello', version })
+    return kClients['curl']!({
+      host: lab.network.client,
+      trust: lab.trust,
+      ...lab.target('shop', family),
+      path: '/hello',
+      version,
+    })
   }
 
   function clientPort(segments: readonly Segment[], to: number): number {
@@ -41,19 +47,22 @@ describe.each(kPorts)('the wire over %s', (port) => {
   }
 
   describe.each(kFamilies)('%s', (family) => {
-    it.each(['1.3', '1.2'] as const)('TLS records on the client side, clear HTTP on the server side (A1, A2, TLS %s)', async (version) => {
-      const { clientSide, serverSide } = await capturing(() => fetchPage(family, version))
-      const from = clientPort(clientSide, 443)
-      const up = recordsOf(streamFrom(clientSide, from, 443))
-      const down = recordsOf(streamFrom(clientSide, 443, from))
-      expect(up[0]?.type).toBe(22)
-      expect(down[0]?.type).toBe(22)
-      expect(down.some((record) => record.type === 23)).toBe(true)
-      expect(Buffer.concat(clientSide.map((segment) => segment.payload)).includes('HTTP/1.1')).toBe(false)
-      if (kHasStandIn) return
-      expect(streamFrom(serverSide, from, 80).toString()).toMatch(/^GET \/hello HTTP\/1\.1\r\n/)
-      expect(streamFrom(serverSide, 80, from).toString()).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*hello from nginx/)
-    })
+    it.each(['1.3', '1.2'] as const)(
+      'TLS records on the client side, clear HTTP on the server side (A1, A2, TLS %s)',
+      async (version) => {
+        const { clientSide, serverSide } = await capturing(() => fetchPage(family, version))
+        const from = clientPort(clientSide, 443)
+        const up = recordsOf(streamFrom(clientSide, from, 443))
+        const down = recordsOf(streamFrom(clientSide, 443, from))
+        expect(up[0]?.type).toBe(22)
+        expect(down[0]?.type).toBe(22)
+        expect(down.some((record) => record.type === 23)).toBe(true)
+        expect(Buffer.concat(clientSide.map((segment) => segment.payload)).includes('HTTP/1.1')).toBe(false)
+        if (kHasStandIn) return
+        expect(streamFrom(serverSide, from, 80).toString()).toMatch(/^GET \/hello HTTP\/1\.1\r\n/)
+        expect(streamFrom(serverSide, 80, from).toString()).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*hello from nginx/)
+      },
+    )
 
     it('addresses and the client port are the same on both sides, the server port alone is not (A3, A7)', async () => {
       const { clientSide, serverSide } = await capturing(() => fetchPage(family, '1.3'))
@@ -63,7 +72,8 @@ describe.each(kPorts)('the wire over %s', (port) => {
         const ends = [`${segment.from} ${segment.fromPort}`, `${segment.to} ${segment.toPort}`].sort()
         expect(ends).toEqual([`${clientAddress} ${from}`, `${serverAddress} 80`].sort())
       }
-      const synOf = (segments: readonly Segment[], to: number): Segment => segments.find((one) => one.toPort === to && one.flags === 'S')!
+      const synOf = (segments: readonly Segment[], to: number): Segment =>
+        segments.find((one) => one.toPort === to && one.flags === 'S')!
       expect(synOf(serverSide, 80).seq).toBe(synOf(clientSide, 443).seq) // one TCP connection, negotiated through the device
     })
   })
@@ -72,10 +82,16 @@ describe.each(kPorts)('the wire over %s', (port) => {
     const bytes = 300_000
     const target = lab.target('transfers')
     const { clientSide, serverSide } = await capturing(() =>
-      runLoad(lab.network.client, 'bulk', { connect: target.address, port: target.port, bytes, connections: 1, path: `/bytes/${bytes}` }),
+      runLoad(lab.network.client, 'bulk', {
+        connect: target.address,
+        port: target.port,
+        bytes,
+        connections: 1,
+        path: `/bytes/${bytes}`,
+      }),
     )
     const mssOf = (segment: Segment): number => {
-      for (let at = 0; at < segment.options.length; ) {
+      for (let at = 0; at < segment.options.length;) {
         const kind = segment.options[at]!
         if (kind === 2) return segment.options.readUInt16BE(at + 2)
         at += kind === 1 ? 1 : segment.options[at + 1]!
@@ -88,7 +104,8 @@ describe.each(kPorts)('the wire over %s', (port) => {
     // Every packet that carries application data to the client starts with a record and holds whole ones.
     const data = clientSide.filter((segment) => segment.fromPort === target.port && segment.payload[0] === 23)
     expect(data.length).toBeGreaterThan(200)
-    for (const { payload } of data) expect(recordsOf(payload).reduce((sum, record) => sum + 5 + record.bytes, 0)).toBe(payload.length)
+    for (const { payload } of data)
+      expect(recordsOf(payload).reduce((sum, record) => sum + 5 + record.bytes, 0)).toBe(payload.length)
     expect(streamFrom(serverSide, 8081, from).subarray(-bytes).equals(patternOf(bytes))).toBe(true)
   })
 
@@ -99,13 +116,29 @@ describe.each(kPorts)('the wire over %s', (port) => {
         appliance.output(['cat', '/proc/net/sockstat', '/proc/net/sockstat6']),
         appliance.output(['cat', '/proc/net/snmp']),
       ])
-      const [names, values] = counters.split('\n').filter((line) => line.startsWith('Tcp:')).map((line) => line.split(' '))
+      const [names, values] = counters
+        .split('\n')
+        .filter((line) => line.startsWith('Tcp:'))
+        .map((line) => line.split(' '))
       const tcp = Object.fromEntries(names!.map((name, index) => [name, Number(values![index])]))
       const inUse = [...sockets.matchAll(/^TCP6?: inuse (\d+)/gm)].reduce((sum, match) => sum + Number(match[1]), 0)
-      return { inUse, active: tcp['ActiveOpens']!, passive: tcp['PassiveOpens']!, inSegs: tcp['InSegs']!, outSegs: tcp['OutSegs']! }
+      return {
+        inUse,
+        active: tcp['ActiveOpens']!,
+        passive: tcp['PassiveOpens']!,
+        inSegs: tcp['InSegs']!,
+        outSegs: tcp['OutSegs']!,
+      }
     }
     const target = lab.target('transfers')
-    const run = runLoad(lab.network.client, 'bulk', { connect: target.address, port: target.port, bytes: 3_000_000, connections: 16, path: '/bytes/3000000', seconds: 30 })
+    const run = runLoad(lab.network.client, 'bulk', {
+      connect: target.address,
+      port: target.port,
+      bytes: 3_000_000,
+      connections: 16,
+      path: '/bytes/3000000',
+      seconds: 30,
+    })
     const during = kernelView()
     expect(await run).toMatchObject({ failures: 0, done: 16 })
     for (const view of [await during, await kernelView()]) {

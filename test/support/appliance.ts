@@ -16,7 +16,9 @@ export type PortKind = 'xsk' | 'packet'
 export interface ReadyLine {
   readonly event: 'ready'
   readonly pid: number
-  readonly interfaces: Readonly<Record<string, { readonly port: string; readonly attach?: string; readonly copy?: string }>>
+  readonly interfaces: Readonly<
+    Record<string, { readonly port: string; readonly attach?: string; readonly copy?: string }>
+  >
 }
 
 export interface ApplianceOptions {
@@ -96,6 +98,8 @@ export async function growth(appliance: Appliance, action: () => Promise<unknown
   await action()
   const after = await appliance.counters()
   return Object.fromEntries(
-    [...after].map(([name, value]) => [name, value - (before.get(name) ?? 0)] as const).filter(([, change]) => change !== 0),
+    [...after]
+      .map(([name, value]) => [name, value - (before.get(name) ?? 0)] as const)
+      .filter(([, change]) => change !== 0),
   )
 }

@@ -29,7 +29,22 @@ export class Capture {
 
   static async start(network: Network, host: Host, device: string, filter = 'tcp'): Promise<Capture> {
     const file = network.file(`${device}-${Date.now()}.pcap`)
-    const running = host.start(['tcpdump', '-i', device, '-U', '--immediate-mode', '-B', '32768', '-s', '0', '-Z', 'root', '-w', file, filter])
+    const running = host.start([
+      'tcpdump',
+      '-i',
+      device,
+      '-U',
+      '--immediate-mode',
+      '-B',
+      '32768',
+      '-s',
+      '0',
+      '-Z',
+      'root',
+      '-w',
+      file,
+      filter,
+    ])
     await running.until((_, stderr) => stderr.includes('listening on'))
     return new Capture(running, file)
   }
@@ -47,7 +62,7 @@ export class Capture {
 /** The TCP segments of a capture file (little-endian pcap, Ethernet), as tcpdump writes it. */
 export function readSegments(file: Buffer): Segment[] {
   const segments: Segment[] = []
-  for (let at = 24; at + 16 <= file.length; ) {
+  for (let at = 24; at + 16 <= file.length;) {
     const bytes = file.readUInt32LE(at + 8)
     const segment = readSegment(file.subarray(at + 16, at + 16 + bytes))
     if (segment !== undefined) segments.push(segment)
@@ -67,7 +82,9 @@ function readSegment(packet: Buffer): Segment | undefined {
   const totalBytes = isV6 ? 40 + ip.readUInt16BE(4) : ip.readUInt16BE(2) // not the padding of short packets
   const tcp = ip.subarray(headerBytes, totalBytes)
   const tcpBytes = (tcp[12]! >> 4) * 4
-  const [from, to] = isV6 ? [v6Text(ip.subarray(8, 24)), v6Text(ip.subarray(24, 40))] : [v4Text(ip.subarray(12, 16)), v4Text(ip.subarray(16, 20))]
+  const [from, to] = isV6
+    ? [v6Text(ip.subarray(8, 24)), v6Text(ip.subarray(24, 40))]
+    : [v4Text(ip.subarray(12, 16)), v4Text(ip.subarray(16, 20))]
   return {
     from, to,
     fromPort: tcp.readUInt16BE(0), toPort: tcp.readUInt16BE(2),
@@ -102,7 +119,8 @@ export function streamFrom(segments: readonly Segment[], fromPort: number, toPor
   for (const { at, bytes } of parts) {
     if (at > end) throw new Error(`a gap of ${at - end} bytes at ${end}`)
     const known = Math.min(end - at, bytes.length)
-    if (!stream.subarray(at, at + known).equals(bytes.subarray(0, known))) throw new Error(`other bytes at ${at} than before`)
+    if (!stream.subarray(at, at + known).equals(bytes.subarray(0, known)))
+      throw new Error(`other bytes at ${at} than before`)
     bytes.copy(stream, end, known)
     end = Math.max(end, at + bytes.length)
   }
@@ -118,7 +136,7 @@ export interface OuterRecord {
 /** Cuts a stream into TLS records. @throws Error where it is anything else. The last record may be cut short. */
 export function recordsOf(stream: Buffer): OuterRecord[] {
   const records: OuterRecord[] = []
-  for (let at = 0; at + 5 <= stream.length; ) {
+  for (let at = 0; at + 5 <= stream.length;) {
     const [type = 0, major = 0, minor = 0] = stream.subarray(at, at + 3)
     const bytes = stream.readUInt16BE(at + 3)
     if (type < 20 || type > 23 || major !== 3 || minor > 3 || bytes === 0 || bytes > 16_384 + 256) {

@@ -33,11 +33,16 @@ const kTimeoutMs = 20_000
 
 function insist(result: CommandResult, argv: readonly string[]): CommandResult {
   if (result.code === 0) return result
-  throw new Error(`${argv.join(' ')}: exit ${result.code ?? result.signal}\n${result.stdout.slice(-800)}\n${result.stderr.slice(-2_000)}`)
+  throw new Error(
+    `${argv.join(' ')}: exit ${result.code ?? result.signal}\n${result.stdout.slice(-800)}\n${result.stderr.slice(-2_000)}`,
+  )
 }
 
 async function succeed(request: Request, argv: readonly string[], input?: string): Promise<CommandResult> {
-  return insist(await request.host.run(argv, { timeoutMs: kTimeoutMs, ...(input === undefined ? {} : { input }) }), argv)
+  return insist(
+    await request.host.run(argv, { timeoutMs: kTimeoutMs, ...(input === undefined ? {} : { input }) }),
+    argv,
+  )
 }
 
 function suiteOf(request: Request): (typeof kSuites)[string] | undefined {
@@ -124,7 +129,11 @@ const nss: Client = async (request) => {
 }
 
 const node: Client = async (request) => {
-  const { stdout } = await succeed(request, [process.execPath, programFile('node-client.mjs'), scriptArguments(request)])
+  const { stdout } = await succeed(request, [
+    process.execPath,
+    programFile('node-client.mjs'),
+    scriptArguments(request),
+  ])
   return scriptAnswer(stdout)
 }
 
@@ -136,7 +145,15 @@ const python: Client = async (request) => {
 function scriptArguments(request: Request): string {
   const { address, port, path, version } = request
   const ciphers = suiteOf(request)?.openssl
-  return JSON.stringify({ address, port, name: kServerName, path, version, ciphers, ca: request.trust.authority.certificate })
+  return JSON.stringify({
+    address,
+    port,
+    name: kServerName,
+    path,
+    version,
+    ciphers,
+    ca: request.trust.authority.certificate,
+  })
 }
 
 function scriptAnswer(stdout: string): Answer {
@@ -147,7 +164,9 @@ function scriptAnswer(stdout: string): Answer {
 
 /** Chromium takes no private authority on the command line, so it is given the server keys to accept and no others. */
 const chromium: Client = async (request) => {
-  const keys = Object.values(request.trust.server).map(({ certificate }) => keyHash(certificate)).join(',')
+  const keys = Object.values(request.trust.server)
+    .map(({ certificate }) => keyHash(certificate))
+    .join(',')
   const folder = `${request.trust.folder}/chromium-${process.pid}-${Date.now()}`
   const { stdout } = await succeed(request, [
     'chromium', '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -165,6 +184,13 @@ function keyHash(file: string): string {
 }
 
 /** Those that can be told which suite to use. Python only in TLS 1.2. */
-export const kSuiteClients: Readonly<Record<string, Client>> = { curl, 'openssl s_client': sClient, 'gnutls-cli': gnutls, 'NSS tstclnt': nss, node, python }
+export const kSuiteClients: Readonly<Record<string, Client>> = {
+  curl,
+  'openssl s_client': sClient,
+  'gnutls-cli': gnutls,
+  'NSS tstclnt': nss,
+  node,
+  python,
+}
 
 export const kClients: Readonly<Record<string, Client>> = { ...kSuiteClients, 'headless Chromium': chromium }

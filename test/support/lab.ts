@@ -25,11 +25,19 @@ export const kPorts: readonly PortKind[] = ['xsk', 'packet']
 export type Family = 'v4' | 'v6'
 export const kFamilies: readonly Family[] = ['v4', 'v6']
 
-export const kServicePorts = { shop: [443, 80], node: [8443, 8080], transfers: [9443, 8081], odd: [7443, 7080], absent: [6443, 6080] } as const
+export const kServicePorts = {
+  shop: [443, 80],
+  node: [8443, 8080],
+  transfers: [9443, 8081],
+  odd: [7443, 7080],
+  absent: [6443, 6080],
+} as const
 export type ServiceName = keyof typeof kServicePorts
 
 /** The options of a service beside its addresses. */
-export type ServiceTuning = Omit<ServiceInput, 'listen' | 'servers' | 'tls' | 'mode'> & { readonly tls?: Partial<ServiceInput['tls']> }
+export type ServiceTuning = Omit<ServiceInput, 'listen' | 'servers' | 'tls' | 'mode'> & {
+  readonly tls?: Partial<ServiceInput['tls']>
+}
 
 export interface LabOptions extends NetworkOptions {
   readonly port: PortKind
@@ -76,7 +84,11 @@ export class Lab {
 
   async startAppliance(): Promise<Appliance> {
     const { port, more } = this.options
-    const services = servicesOf(this.options.services ?? kAllPlain, [this.trust.server.ecdsa, this.trust.server.rsa, this.trust.other])
+    const services = servicesOf(this.options.services ?? kAllPlain, [
+      this.trust.server.ecdsa,
+      this.trust.server.rsa,
+      this.trust.other,
+    ])
     this.#appliance = await Appliance.start(this.network, { port, services, ...(more === undefined ? {} : { more }) })
     return this.#appliance
   }
@@ -91,9 +103,18 @@ export class Lab {
   }
 }
 
-const kAllPlain: Partial<Record<ServiceName, ServiceTuning>> = { shop: {}, node: { tls: { protocols: ['h2', 'http/1.1'] } }, transfers: {}, odd: {}, absent: {} }
+const kAllPlain: Partial<Record<ServiceName, ServiceTuning>> = {
+  shop: {},
+  node: { tls: { protocols: ['h2', 'http/1.1'] } },
+  transfers: {},
+  odd: {},
+  absent: {},
+}
 
-function servicesOf(wanted: Partial<Record<ServiceName, ServiceTuning>>, pairs: readonly KeyPair[]): Record<string, ServiceInput> {
+function servicesOf(
+  wanted: Partial<Record<ServiceName, ServiceTuning>>,
+  pairs: readonly KeyPair[],
+): Record<string, ServiceInput> {
   const services: Record<string, ServiceInput> = {}
   for (const [name, tuning] of Object.entries(wanted) as [ServiceName, ServiceTuning][]) {
     const [port, serverPort] = kServicePorts[name]

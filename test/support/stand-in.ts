@@ -9,7 +9,10 @@ import { waitForListener } from './servers.js'
 
 const kSecondAddress = { v4: '203.0.113.11', v6: '2001:db8:5::11' } as const
 
-export async function startStandIn(network: Network, services: Readonly<Record<string, ServiceInput>>): Promise<RunningProcess> {
+export async function startStandIn(
+  network: Network,
+  services: Readonly<Record<string, ServiceInput>>,
+): Promise<RunningProcess> {
   const { server } = kAddresses
   await network.server.output(['ip', 'addr', 'add', `${kSecondAddress.v4}/24`, 'dev', 's0'])
   await network.server.output(['ip', 'addr', 'add', `${kSecondAddress.v6}/64`, 'dev', 's0', 'nodad'])
@@ -45,7 +48,10 @@ function blockOf(network: Network, name: string, service: ServiceInput): string 
   const { tls, listen, servers } = service
   const alpn = tls.protocols?.length ? ` alpn ${tls.protocols.join(',')}` : ''
   const strict = tls.requireKnownName === true ? ' strict-sni' : ''
-  const mutual = tls.clientAuth === undefined || tls.clientAuth === 'none' ? '' : ` ca-file ${tls.clientCa ?? ''} verify ${tls.clientAuth}`
+  const mutual =
+    tls.clientAuth === undefined || tls.clientAuth === 'none'
+      ? ''
+      : ` ca-file ${tls.clientCa ?? ''} verify ${tls.clientAuth}`
   const isV6 = listen.address.includes(':')
   const address = isV6 ? kSecondAddress.v6 : kSecondAddress.v4
   return `listen ${name}

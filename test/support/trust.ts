@@ -49,7 +49,18 @@ async function makeTrust(): Promise<Trust> {
   const nssFolder = join(folder, 'nss')
   await outputOf(['mkdir', nssFolder])
   await outputOf(['certutil', '-N', '-d', `sql:${nssFolder}`, '--empty-password'])
-  await outputOf(['certutil', '-A', '-d', `sql:${nssFolder}`, '-n', 'authority', '-t', 'C,,', '-i', authority.certificate])
+  await outputOf([
+    'certutil',
+    '-A',
+    '-d',
+    `sql:${nssFolder}`,
+    '-n',
+    'authority',
+    '-t',
+    'C,,',
+    '-i',
+    authority.certificate,
+  ])
   return {
     folder,
     authority,

@@ -47,6 +47,7 @@ std::shared_ptr<const path::Services> services_of(const RigPlan& plan, const Scr
   service.port = kServicePort;
   service.servers = {{.address = server.host.address, .port = kServerPort, .hop = {.mac = server.host.mac, .is_known = true}}};
   service.truncation_forward = plan.truncation_forward;
+  service.release_streaming = plan.release_streaming;
   service.idle_timeout_ms = plan.idle_timeout_ms;
   service.rekey_after_records = plan.rekey_after_records;
   services->list.push_back(std::move(service));

@@ -26,6 +26,7 @@ struct RigPlan {
   std::uint32_t max_flows = 16;
   std::uint32_t tickets = 0;                // none: the down stream is then application data alone
   bool truncation_forward = false;
+  bool release_streaming = false;
   std::uint32_t idle_timeout_ms = 300'000;
   std::uint64_t rekey_after_records = 0;
   const record::Aead* aead = nullptr;
