@@ -25,11 +25,16 @@ class Rto {
       variation_us_ = static_cast<std::uint32_t>((3 * std::int64_t{variation_us_} + magnitude) / 4);
       smoothed_us_ = static_cast<std::uint32_t>(std::max<std::int64_t>(smoothed_us_ + error / 8, 1));
     }
-    retries_ = 0;
+    progress();
   }
   /// Counts an expiry. Returns: false when it is time to give up.
-  bool back_off() noexcept { return ++retries_ <= kMaxRetries; }
-  void progress() noexcept { retries_ = 0; }
+  bool back_off() noexcept {
+    if (retries_ < kMaxRetries) ++retries_;
+    return ++unanswered_ <= kMaxRetries;
+  }
+  /// The peer is there, but nothing has moved: the interval stays long, the patience begins anew.
+  void answered() noexcept { unanswered_ = 0; }
+  void progress() noexcept { retries_ = unanswered_ = 0; }
   [[nodiscard]] std::uint64_t interval_us() const noexcept {
     const std::uint64_t base =
         smoothed_us_ == 0 ? kInitialUs : std::max<std::uint64_t>(smoothed_us_ + 4ULL * variation_us_, kMinUs);
@@ -40,7 +45,8 @@ class Rto {
 
  private:
   std::uint32_t smoothed_us_ = 0, variation_us_ = 0;
-  std::uint8_t retries_ = 0;
+  std::uint8_t retries_ = 0;     // expiries since anything moved, for the interval
+  std::uint8_t unanswered_ = 0;  // expiries since anything was heard
 };
 
 }  // namespace cutwater::splice

@@ -31,6 +31,7 @@ void SendControl::on_ack(SeqNum ack, SeqNum window_edge, std::span<const wire::S
                          Tick now) noexcept {
   if (before(nxt_, ack) || before(ack, una_)) return;
   edge_ = window_edge;
+  if (is_probing_) rto_.answered();  // who answers probes may keep its window closed (RFC 9293 3.8.6.1)
   if (is_probing_ && ack == una_ && before(una_, window_edge)) {  // the window opened: the probe's byte goes again with the rest
     nxt_ = recover_ = resend_ = una_;
     state_ = State::open;
