@@ -51,9 +51,24 @@ bool can_seal_in_place(const Resources& r, const Flow& f, std::uint32_t bytes) n
   return f.down.ahead.empty() && bytes <= max_fragment(f) && bytes <= admitted(f) && f.down.spans.has_room(r.spans);
 }
 
+// Bytes that lie in order at the front of the hold queue and may share a record, up to `limit`. What was promised by SACK and
+// what was not never share one: the server would resend only its own half of it, and the client's loss would be for ever.
+std::uint32_t held_in_order(const Resources& r, const Flow& f, std::uint32_t limit) noexcept {
+  std::uint32_t bytes = 0;
+  bool is_promised = false;
+  f.down.ahead.each(r.held, [&](const Held& held) {
+    if (held.begin != f.down.plain_next + bytes || (bytes != 0 && held.is_promised() != is_promised)) return false;
+    is_promised = held.is_promised();
+    bytes += held.bytes;
+    return bytes < limit;
+  });
+  return std::min(bytes, limit);
+}
+
 Verdict hold(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
+  const std::uint8_t promised = s.seq != f.down.plain_next + held_in_order(r, f, ~0U) ? Held::kPromised : 0;
   const Held held{.begin = s.seq, .bytes = s.payload_bytes, .data = s.payload, .chunk = packet.chunk,
-                  .flags = static_cast<std::uint8_t>(s.flags & (wire::kPsh | wire::kFin)), .traffic_class = s.traffic_class};
+                  .flags = static_cast<std::uint8_t>((s.flags & (wire::kPsh | wire::kFin)) | promised), .traffic_class = s.traffic_class};
   if (r.chunks.free_chunks() <= r.chunks.capacity() / 4 || !f.down.ahead.insert(r.held, held)) return dropped(Drop::reassembly_full);
   r.counters.add(Count::held_down_packets);
   return kHold;
@@ -97,9 +112,10 @@ struct Gathered {
 };
 Gathered gather_held(Resources& r, Flow& f, std::uint8_t* out, std::uint32_t limit) noexcept {
   Gathered got;
+  const bool is_promised = f.down.ahead.front(r.held).is_promised();
   while (got.bytes < limit && !f.down.ahead.empty()) {
     const Held& front = f.down.ahead.front(r.held);
-    if (front.begin != f.down.plain_next + got.bytes) break;
+    if (front.begin != f.down.plain_next + got.bytes || front.is_promised() != is_promised) break;
     const std::uint32_t n = std::min(front.bytes, limit - got.bytes);
     std::memcpy(out + got.bytes, front.data, n);
     got.bytes += n;
@@ -114,17 +130,6 @@ Gathered gather_held(Resources& r, Flow& f, std::uint8_t* out, std::uint32_t lim
     if ((done.flags & wire::kFin) != 0) break;
   }
   return got;
-}
-
-// Bytes that lie in order at the front of the hold queue, up to `limit`.
-std::uint32_t held_in_order(const Resources& r, const Flow& f, std::uint32_t limit) noexcept {
-  std::uint32_t bytes = 0;
-  f.down.ahead.each(r.held, [&](const Held& held) {
-    if (held.begin != f.down.plain_next + bytes) return false;
-    bytes += held.bytes;
-    return bytes < limit;
-  });
-  return std::min(bytes, limit);
 }
 
 bool take_server_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept {
@@ -210,7 +215,9 @@ Verdict down(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& 
   }
   go_on(r, f);
   if (f.state == FlowState::free || r.packets_to_client != sent_before) return v;
-  const bool waits_for_window = s.payload_bytes != 0 && f.state == FlowState::established && f.down.spans.empty() && !f.down.ahead.empty();
+  // Only for what the window alone holds back: behind a gap the client's answer would reach the server as one more duplicate.
+  const bool waits_for_window = s.payload_bytes != 0 && f.state == FlowState::established && f.down.spans.empty() &&
+                                !f.down.ahead.empty() && f.down.ahead.front(r.held).begin == f.down.plain_next;
   if (waits_for_window) return pass_keep_alive(r, f, s), v;  // the client's window update may be lost
   if (has_news_for_client(r, f, before_it, s.payload_bytes != 0)) ack_client(r, f, &s.options);
   return v;
