@@ -1,0 +1,82 @@
+// Reassembly against a byte array in which the first copy of each byte wins.
+#include <doctest/doctest.h>
+
+#include <map>
+
+#include "sim/random.hpp"
+#include "splice/reassembly.hpp"
+
+using namespace cutwater;
+using namespace cutwater::splice;
+
+namespace {
+
+constexpr SeqNum kBase{0xffff'ff80};
+
+Held segment(port::ChunkPool& chunks, std::uint32_t at, std::uint32_t bytes, std::uint8_t value) {
+  const port::Packet packet = *chunks.take();
+  std::memset(packet.data, value, bytes);
+  return {.begin = kBase + at, .bytes = bytes, .data = packet.data, .chunk = packet.chunk};
+}
+
+}  // namespace
+
+TEST_CASE("I6: of overlapping segments the first copy of a byte stands, and what comes out is sorted and disjoint") {
+  port::ChunkPool chunks(256);
+  HeldPool pool(256, chunks);
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    CAPTURE(seed);
+    sim::Random random{seed};
+    Reassembly queue;
+    std::map<std::uint32_t, std::uint8_t> first;
+    for (int i = 0; i < 60; ++i) {
+      const auto at = static_cast<std::uint32_t>(random.below(400)), bytes = static_cast<std::uint32_t>(random.between(1, 60));
+      const auto value = static_cast<std::uint8_t>(i + 1);
+      const Held held = segment(chunks, at, bytes, value);
+      bool is_new = false;
+      for (std::uint32_t k = at; k < at + bytes; ++k) is_new |= !first.contains(k);
+      const bool is_taken = queue.insert(pool, held);
+      if (!is_taken) chunks.put(held.chunk);
+      CHECK((!is_taken || is_new));
+      // It may keep a part only (the rest comes again): what it has is asked of the queue, and must not replace anything.
+      queue.each(pool, [&](const Held& h) {
+        for (std::uint32_t k = 0; k < h.bytes; ++k) first.try_emplace(static_cast<std::uint32_t>(h.begin - kBase) + k, h.data[k]);
+        return true;
+      });
+      if (is_new && !first.contains(at) && queue.size() < Reassembly::kMaxSegments) FAIL("the first byte was not kept");
+      std::int32_t last = -1;
+      queue.each(pool, [&](const Held& h) {
+        const std::int32_t begin = h.begin - kBase;
+        CHECK(begin >= last);
+        CHECK(h.bytes > 0);
+        for (std::uint32_t k = 0; k < h.bytes; ++k) REQUIRE(first.at(static_cast<std::uint32_t>(begin) + k) == h.data[k]);
+        last = h.end() - kBase;
+        return true;
+      });
+      if (random.chance(0.1)) {
+        const auto limit = static_cast<std::uint32_t>(random.below(100));
+        queue.drop_before(pool, kBase + limit);
+        std::erase_if(first, [&](const auto& entry) { return entry.first < limit; });
+        if (!queue.empty()) CHECK(queue.front(pool).begin - kBase >= static_cast<std::int32_t>(limit));
+      }
+    }
+    while (!queue.empty() && random.chance(0.9)) chunks.put(queue.pop_front(pool).chunk);
+    queue.clear(pool);
+    REQUIRE(chunks.free_chunks() == chunks.capacity());
+    REQUIRE(pool.free_count() == 256);
+  }
+}
+
+TEST_CASE("I5: at most kMaxSegments a flow, and no more than the pool has") {
+  port::ChunkPool chunks(16);
+  HeldPool pool(8, chunks);
+  Reassembly queue;
+  for (std::uint32_t i = 0; i < 12; ++i) {
+    const Held held = segment(chunks, i * 10, 5, 1);
+    const bool is_taken = queue.insert(pool, held);
+    CHECK(is_taken == (i < 8));
+    if (!is_taken) chunks.put(held.chunk);
+  }
+  queue.clear(pool);
+  CHECK(chunks.free_chunks() == 16);
+}
