@@ -44,7 +44,7 @@ bool Reassembly::insert(HeldPool& pool, const Held& segment) noexcept {
     if (at_or_before(following.begin, fresh.begin)) return false;
     if (before(following.begin, fresh.end())) {
       fresh.bytes = static_cast<std::uint32_t>(following.begin - fresh.begin);
-      fresh.flags = 0;
+      fresh.flags &= Held::kPromised;
     }
   }
   const std::uint32_t index = pool.take();

@@ -17,11 +17,15 @@ struct Held {
   std::uint32_t bytes = 0;
   std::uint8_t* data = nullptr;
   port::ChunkId chunk = port::kNoChunk;
-  std::uint8_t flags = 0;          // FIN and PSH of the segment it came in
+  std::uint8_t flags = 0;          // FIN and PSH of the segment it came in, and kPromised
   std::uint8_t traffic_class = 0;
   std::uint32_t next = ~0U;
 
+  /// It came behind a gap, so its sender was told of it by SACK, and may never send it again (RFC 2018 8).
+  static constexpr std::uint8_t kPromised = 0x20;
+
   [[nodiscard]] SeqNum end() const noexcept { return begin + bytes; }
+  [[nodiscard]] bool is_promised() const noexcept { return (flags & kPromised) != 0; }
 };
 
 class HeldPool {
