@@ -33,6 +33,9 @@ export interface LoadResult {
   readonly seconds: number
   readonly gbps: number
   readonly done: number
+  /** bulk, of each transfer that was done: from the start until it was connected, TLS included; from then to its last byte. */
+  readonly establishedMs: readonly number[]
+  readonly transferMs: readonly number[]
   readonly digests: readonly (string | { readonly bytes: number; readonly sha256: string })[]
 }
 
@@ -64,10 +67,13 @@ export async function runLoad(host: Host, mode: string, options: LoadOptions, co
 export async function startSink(
   host: Host,
   port: number,
-  options: { core?: number; hash?: boolean } = {},
+  options: { core?: number; hash?: boolean; congestion?: string } = {},
 ): Promise<RunningProcess> {
   const prefix = options.core === undefined ? [] : ['taskset', '-c', String(options.core)]
-  const running = host.start([...prefix, ...loadArguments('sink', { port, hash: options.hash ?? false })])
+  const running = host.start([
+    ...prefix,
+    ...loadArguments('sink', { port, hash: options.hash ?? false, congestion: options.congestion }),
+  ])
   await running.until((stdout) => stdout.includes('ready'))
   return running
 }

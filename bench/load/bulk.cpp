@@ -32,6 +32,7 @@ class Transfer : public Task {
       if (io == Io::again) return;
       if (io != Io::ok) return fail();
       is_established_ = true;
+      established_at = Clock::now();
     }
     while (send()) {
     }
@@ -43,6 +44,7 @@ class Transfer : public Task {
   [[nodiscard]] std::string digest() { return is_up_ ? answer_ : hash_.hex(); }
   [[nodiscard]] std::string failure() const { return stream_.failure(); }
   std::uint64_t moved = 0;
+  Clock::time_point established_at{}, done_at{};
   bool is_done = false, is_failed = false;
 
  private:
@@ -90,7 +92,10 @@ class Transfer : public Task {
       moved += data.size();
       if (options_.is_hashing) hash_.add(data);
     }
-    if (left_ == 0) is_done = true;
+    if (left_ == 0) {
+      is_done = true;
+      done_at = Clock::now();
+    }
     return true;
   }
   void fail() { is_failed = true; }
@@ -119,20 +124,29 @@ int run_bulk(const Options& options) {
   while (seconds_since(start) < options.seconds && !is_over()) loop.run_once(100);
   const double elapsed = seconds_since(start);
   std::uint64_t bytes = 0, done = 0, failures = 0;
-  std::string failure, digests;
+  std::string failure, digests, established_ms, transfer_ms;
+  const auto list_ms = [](std::string& list, Clock::duration d) {
+    list += (list.empty() ? "" : ",") + std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(d).count() / 1000);
+  };
   for (auto& t : all) {
     bytes += t->moved;
     done += t->is_done ? 1 : 0;
     failures += t->is_failed ? 1 : 0;
     if (t->is_failed) failure = t->failure();
+    if (t->is_done) {
+      list_ms(established_ms, t->established_at - start);
+      list_ms(transfer_ms, t->done_at - t->established_at);
+    }
     if (options.bytes != 0 || options.is_hashing) {
       const std::string digest = t->digest();
       digests += (digests.empty() ? "" : ",") + (digest.starts_with("{") ? digest : "\"" + digest + "\"");
     }
   }
-  std::printf("{\"bytes\":%llu,\"seconds\":%.4f,\"gbps\":%.4f,\"done\":%llu,\"failures\":%llu,\"failure\":\"%s\",\"digests\":[%s]}\n",
+  std::printf("{\"bytes\":%llu,\"seconds\":%.4f,\"gbps\":%.4f,\"done\":%llu,\"failures\":%llu,\"failure\":\"%s\",\"digests\":[%s],"
+              "\"establishedMs\":[%s],\"transferMs\":[%s]}\n",
               static_cast<unsigned long long>(bytes), elapsed, static_cast<double>(bytes) * 8e-9 / elapsed,
-              static_cast<unsigned long long>(done), static_cast<unsigned long long>(failures), failure.c_str(), digests.c_str());
+              static_cast<unsigned long long>(done), static_cast<unsigned long long>(failures), failure.c_str(), digests.c_str(),
+              established_ms.c_str(), transfer_ms.c_str());
   return failures == 0 ? 0 : 1;
 }
 

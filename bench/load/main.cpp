@@ -13,7 +13,7 @@ namespace {
 
 constexpr const char* kUsage =
     "cutwater-load handshakes|requests|bulk|hold|sink\n"
-    "  --connect ADDRESS --port N --name SNI --bind ADDRESS (repeatable) --plain --tls 1.2|1.3 --suite NAME\n"
+    "  --connect ADDRESS --port N --name SNI --bind ADDRESS (repeatable) --plain --tls 1.2|1.3 --suite NAME --congestion NAME\n"
     "  --connections N --seconds S --path /1k --resume --direction down|up --bytes N --hash\n";
 
 bool set_value(load::Options& o, std::string_view key, const char* value) {
@@ -25,6 +25,7 @@ bool set_value(load::Options& o, std::string_view key, const char* value) {
   else if (key == "--suite") o.suite = value;
   else if (key == "--connections") o.connections = static_cast<std::uint32_t>(std::strtoul(value, nullptr, 10));
   else if (key == "--seconds") o.seconds = std::atof(value);
+  else if (key == "--congestion") o.congestion = value;
   else if (key == "--path") o.path = value;
   else if (key == "--direction") o.direction = value;
   else if (key == "--bytes") o.bytes = std::strtoull(value, nullptr, 10);

@@ -118,6 +118,7 @@ class Listener : public Task {
     const int one = 1, zero = 0;
     ::setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     ::setsockopt(fd_, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+    set_congestion(fd_, options.congestion);  // what is accepted inherits it
     sockaddr_in6 any{};
     any.sin6_family = AF_INET6;
     any.sin6_port = htons(options.port);

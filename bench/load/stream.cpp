@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -80,6 +81,7 @@ Stream::Stream(const Options& options, Tls& tls, std::uint32_t index) {
   fd_ = ::socket(to.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
   const int one = 1;
   ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  set_congestion(fd_, options.congestion);
   if (!options.bind.empty()) {
     const Address from = to_address(options.bind[index % options.bind.size()], 0);
     ::setsockopt(fd_, IPPROTO_IP, 24 /* IP_BIND_ADDRESS_NO_PORT */, &one, sizeof one);
@@ -197,6 +199,13 @@ std::uint32_t Latencies::at(double quantile) {
   const auto index = static_cast<std::size_t>(quantile * static_cast<double>(us.size() - 1));
   std::nth_element(us.begin(), us.begin() + static_cast<std::ptrdiff_t>(index), us.end());
   return us[index];
+}
+
+void set_congestion(int fd, const std::string& name) {
+  if (name.empty()) return;
+  if (::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(), static_cast<socklen_t>(name.size())) == 0) return;
+  std::fprintf(stderr, "congestion control %s: %s\n", name.c_str(), std::strerror(errno));
+  std::exit(1);
 }
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }

@@ -27,6 +27,7 @@ struct Options {
   bool is_hashing = false;
   std::string tls = "1.3";                 // "1.2" | "1.3"
   std::string suite;                       // "" = the library's order
+  std::string congestion;                  // congestion control by its Linux name, "" = the machine's
   std::string path = "/1k";
   std::string direction = "down";          // bulk
   std::uint32_t connections = 1;
@@ -104,6 +105,9 @@ struct Latencies {
   }
   std::uint32_t at(double quantile);
 };
+
+/// Sets the congestion control of a socket; exits with the reason when the kernel refuses, for a measurement would lie.
+void set_congestion(int fd, const std::string& name);
 
 double seconds_since(Clock::time_point start);
 

@@ -22,13 +22,24 @@ export const kAddresses = {
   server: { v4: '203.0.113.10', v6: '2001:db8:5::10' },
 } as const
 
-const kNamePattern = /^cw-(\d+)-\d+-(client|appliance|server)$/
+const kNamePattern = /^cw-(\d+)-\d+-(client|appliance|server|relay)$/
 const kNetnsFolder = '/run/netns'
 
 /** How a network differs from the usual one. */
 export interface NetworkOptions {
   /** More client addresses, for tests that need more than 60,000 connections or several peers. Default: none. */
   readonly extraClientAddresses?: readonly string[]
+  /** Cables that run through the relay's namespace, where a program must pass the packets. Default: none. */
+  readonly relayed?: readonly Cable[]
+}
+
+/** The cable of the client or of the server to the appliance. */
+export type Cable = 'client' | 'server'
+
+/** The ends of a relayed cable in the relay's namespace: towards the client, towards the server. */
+export const kRelayDevices: Readonly<Record<Cable, readonly [string, string]>> = {
+  client: ['c1', 'c2'],
+  server: ['s2', 's1'],
 }
 
 /** One machine of the network: a namespace in which programs run. */
@@ -68,6 +79,8 @@ export class Network {
   readonly client: Host
   readonly appliance: Host
   readonly server: Host
+  /** Empty, but for the ends of cables that `relayed` names. */
+  readonly relay: Host
   /** For configuration, certificates, logs and sockets; removed with the network. Readable by unprivileged server workers. */
   readonly folder: string
   #processes = new Set<RunningProcess>()
@@ -79,6 +92,7 @@ export class Network {
     this.client = new Host(`${prefix}-client`, this.#processes)
     this.appliance = new Host(`${prefix}-appliance`, this.#processes)
     this.server = new Host(`${prefix}-server`, this.#processes)
+    this.relay = new Host(`${prefix}-relay`, this.#processes)
     this.folder = mkdtempSync(join(tmpdir(), `${prefix}-`))
   }
 
@@ -114,7 +128,7 @@ export class Network {
 
   /** The synchronous end of `close()`, also for a process that is ending. */
   removeNow(): void {
-    for (const host of [this.client, this.appliance, this.server]) removeNamespace(host.namespace)
+    for (const host of [this.client, this.appliance, this.server, this.relay]) removeNamespace(host.namespace)
     rmSync(this.folder, { recursive: true, force: true })
     open.delete(this)
     if (open.size === 0) process.off('exit', removeOpenNetworks)
@@ -125,6 +139,10 @@ function buildScript(network: Network, options: NetworkOptions): string {
   const { client: c, wan, lan, server: s } = kAddresses
   const [client, appliance, server] = [network.client, network.appliance, network.server].map((host) => host.namespace)
   const noOffloads = 'tx off rx off sg off tso off gso off gro off' // XDP sees whole packets with real checksums only without them
+  const cables = [
+    cable(network, 'client', ['c0', client ?? ''], ['wan', appliance ?? ''], options),
+    cable(network, 'server', ['lan', appliance ?? ''], ['s0', server ?? ''], options),
+  ]
   const lines = [
     ...[client, appliance, server].map((name) => `ip netns add ${name}; ip -n ${name} link set lo up`),
     // IPv6 addresses are usable at once (no duplicate detection); routers announce nothing here.
@@ -134,13 +152,13 @@ function buildScript(network: Network, options: NetworkOptions): string {
         'sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.accept_ra=0',
       ),
     ),
-    `ip -n ${appliance} link add wan type veth peer name c0 netns ${client}`,
-    `ip -n ${appliance} link add lan type veth peer name s0 netns ${server}`,
+    ...cables.flatMap(({ lines }) => lines),
     ...[
       [client, 'c0'],
       [appliance, 'wan'],
       [appliance, 'lan'],
       [server, 's0'],
+      ...cables.flatMap(({ relayDevices }) => relayDevices.map((device) => [network.relay.namespace, device])),
     ].flatMap(([name, device]) => [
       inside(name ?? '', `ethtool -K ${device} ${noOffloads} >/dev/null`),
       `ip -n ${name} link set ${device} up`,
@@ -160,6 +178,33 @@ function buildScript(network: Network, options: NetworkOptions): string {
     ),
   ]
   return `${lines.join('\n')}\n`
+}
+
+type End = readonly [device: string, namespace: string]
+
+// A veth pair between two hosts; a relayed cable is two of them that end in the relay's namespace.
+function cable(
+  network: Network,
+  name: Cable,
+  [near, nearHost]: End,
+  [far, farHost]: End,
+  options: NetworkOptions,
+): { lines: string[]; relayDevices: readonly string[] } {
+  const isRelayed = options.relayed?.includes(name) === true
+  if (!isRelayed)
+    return {
+      lines: [`ip -n ${farHost} link add ${far} type veth peer name ${near} netns ${nearHost}`],
+      relayDevices: [],
+    }
+  const relay = network.relay.namespace
+  const [nearEnd, farEnd] = kRelayDevices[name]
+  const lines = [
+    // the relay's namespace has no addresses and says nothing of its own
+    `test -e ${kNetnsFolder}/${relay} || { ip netns add ${relay}; ${inside(relay, 'sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1')}; }`,
+    `ip -n ${relay} link add ${nearEnd} type veth peer name ${near} netns ${nearHost}`,
+    `ip -n ${relay} link add ${farEnd} type veth peer name ${far} netns ${farHost}`,
+  ]
+  return { lines, relayDevices: [nearEnd, farEnd] }
 }
 
 function inside(namespace: string | undefined, command: string): string {

@@ -11,11 +11,12 @@
 import type { ServiceInput } from '../../src/config/schema.js'
 import { buildLoadTool } from '../../bench/e2e/load-tool.js'
 import { Network, kAddresses } from '../../src/demo/network.js'
-import type { NetworkOptions } from '../../src/demo/network.js'
+import type { Cable, NetworkOptions } from '../../src/demo/network.js'
 import type { KeyPair } from '../../src/demo/certificates.js'
 import type { RunningProcess } from '../../src/demo/command.js'
 import { Appliance } from './appliance.js'
 import type { PortKind } from './appliance.js'
+import { Relay } from './relay.js'
 import { startNginx, startNodeServer, startOddServer, startSink } from './servers.js'
 import type { Nginx } from './servers.js'
 import { trustForTests } from './trust.js'
@@ -44,6 +45,8 @@ export interface LabOptions extends NetworkOptions {
   /** Which services, and how they differ from plain ones. Default: all, plain. */
   readonly services?: Partial<Record<ServiceName, ServiceTuning>>
   readonly more?: Readonly<Record<string, unknown>>
+  /** Congestion control of the sink of `transfers`. Default: the machine's. */
+  readonly congestion?: string
 }
 
 export class Lab {
@@ -54,6 +57,8 @@ export class Lab {
   nginx!: Nginx
   node!: RunningProcess
   odd!: RunningProcess
+  /** Of the cables that `relayed` names; they start as plain cables. */
+  readonly relays = new Map<Cable, Relay>()
 
   private constructor(network: Network, trust: Trust, options: LabOptions) {
     this.network = network
@@ -65,10 +70,14 @@ export class Lab {
     const [network, trust] = await Promise.all([Network.create(options), trustForTests(), buildLoadTool()])
     const lab = new Lab(network, trust, options)
     try {
+      for (const cable of options.relayed ?? []) lab.relays.set(cable, await Relay.start(network, cable))
       lab.nginx = await startNginx(network)
       lab.node = await startNodeServer(network, kServicePorts.node[1])
       lab.odd = await startOddServer(network, kServicePorts.odd[1])
-      await startSink(network.server, kServicePorts.transfers[1], { hash: true })
+      await startSink(network.server, kServicePorts.transfers[1], {
+        hash: true,
+        ...(options.congestion === undefined ? {} : { congestion: options.congestion }),
+      })
       await lab.startAppliance()
     } catch (error) {
       await lab.close()
