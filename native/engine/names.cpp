@@ -167,7 +167,7 @@ FlowEntry to_entry(const path::FlowView& v, Tick now, const std::string& service
           .suite = v.suite == nullptr ? "" : std::string(v.suite->name),
           .up_bytes = v.up_bytes,
           .down_bytes = v.down_bytes,
-          .age_ms = 0,
+          .age_ms = static_cast<std::uint32_t>(now.us / 1000) - v.opened_ms,
           .idle_ms = (now - v.last_active) / 1000};
 }
 

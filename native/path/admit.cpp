@@ -133,6 +133,7 @@ Verdict admit_new(State& s, Work& w, const splice::Route& route) noexcept {
   f->state = FlowState::syn_sent;
   f->expires = s.r.now + kSynTimeoutUs;
   f->last_active = s.r.now;
+  f->opened_ms = static_cast<std::uint32_t>(s.r.now.us / 1000);
   splice::arm(s.r, *f);
   s.counters.add(Count::flows_opened);
   w.flow = f;

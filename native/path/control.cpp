@@ -32,7 +32,7 @@ splice::LinkSide to_link(const SideConfig& side) noexcept { return {side.mac, si
 FlowView view_of(const splice::Flow& f) noexcept {
   FlowView view{.client = f.client.address, .server = f.route->server.address, .client_port = f.client.port,
                 .server_port = f.route->server.port, .service = f.route->service_id, .state = f.state, .suite = f.suite,
-                .last_active = f.last_active};
+                .last_active = f.last_active, .opened_ms = f.opened_ms};
   view.up_bytes = f.up.plain_next.value - f.up.first_plain.value;
   view.down_bytes = f.down.plain_next.value - f.down.first_plain.value;
   if (f.custody != nullptr) view.up = FlowView::Way::custody;

@@ -246,6 +246,15 @@ Verdict take_hello(State& s, Work& w) noexcept {
   return v;
 }
 
+bool has_memory_for(State& s, const secure::Reply& reply) noexcept {
+  if (reply.kind != secure::Reply::Kind::established || reply.token.flow >= s.flows.used()) return true;
+  const Flow& f = s.flows.at(reply.token.flow);
+  const Handshake* h = f.generation == reply.token.generation ? handshake_of(s, f) : nullptr;
+  if (h == nullptr) return true;
+  const std::size_t early = h->input.size() - std::min<std::size_t>(reply.consumed_bytes, h->input.size());
+  return s.r.chunks.free_chunks() >= early / port::kChunkBytes + 4;  // the flight itself, and an acknowledgement to each side
+}
+
 void take_reply(State& s, secure::Reply& reply) noexcept {
   if (reply.token.flow >= s.flows.used()) return;
   Flow& f = s.flows.at(reply.token.flow);

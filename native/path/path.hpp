@@ -51,6 +51,7 @@ struct FlowView {
   const record::Suite* suite = nullptr;
   std::uint64_t up_bytes = 0, down_bytes = 0;  // plaintext; modulo 2^32, since numbers of TCP are all that is kept
   Tick last_active;
+  std::uint32_t opened_ms = 0;  // modulo 2^32
 };
 
 struct PathConfig {

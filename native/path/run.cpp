@@ -34,7 +34,12 @@ void Path::run(Side side, std::span<port::Packet> burst, Tick now) noexcept {
 void Path::drain_secure(Tick now) noexcept {
   State& s = impl_->state;
   s.r.now = now;
-  while (const auto reply = s.secure.poll()) take_reply(s, *reply);
+  while (true) {
+    if (s.waiting == nullptr) s.waiting = s.secure.poll();
+    if (s.waiting == nullptr || !has_memory_for(s, *s.waiting)) break;
+    const auto reply = std::move(s.waiting);
+    take_reply(s, *reply);
+  }
   splice::settle_acks(s.r);
 }
 

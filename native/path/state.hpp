@@ -69,6 +69,7 @@ struct State {
   ObjectPool<Handshake> handshakes;
   std::vector<Handshake*> under_way; // by Flow::handshake
   std::vector<std::uint32_t> free_handshakes;
+  std::unique_ptr<secure::Reply> waiting;  // a reply that found the pool dry: nothing behind it is taken before it
   EventSink* events = nullptr;
   std::array<Work, port::kBurst> work;
 };
@@ -93,6 +94,8 @@ Verdict admit(State& s, Work& w) noexcept;                             // admit.
 Verdict answer_from_server(State& s, Work& w) noexcept;                // admit.cpp
 /// Everything a client sends before the keys are there.
 Verdict take_hello(State& s, Work& w) noexcept;                        // handshake.cpp
+/// Whether what the client sent ahead of its keys finds room in custody: it was acknowledged, there is no way back.
+[[nodiscard]] bool has_memory_for(State& s, const secure::Reply& reply) noexcept;
 void take_reply(State& s, secure::Reply& reply) noexcept;              // handshake.cpp
 void cancel_handshake(State& s, splice::Flow& f) noexcept;             // handshake.cpp
 /// An ICMP "packet too big" that quotes a packet of ours. Returns: false when it is anything else.

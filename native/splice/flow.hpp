@@ -39,7 +39,6 @@ enum class UpEnd : std::uint8_t { open, notified /* close_notify read */, finish
 /// What both directions of a flow need to know of one side's TCP.
 struct SideState {
   std::uint32_t ts_value = 0;      // newest timestamp value seen from that side (RFC 7323)
-  std::uint32_t ts_echo = 0;       // newest echo seen from it
   std::uint16_t mss = 536;         // payload bytes a segment to that side may carry, options already taken off
   std::uint8_t window_shift = 0;   // of the windows that side advertises
   std::uint8_t ttl = 64;           // of its packets, less our hop
@@ -113,6 +112,7 @@ struct Flow {
   LocalSender* local = nullptr;
   PreviousKeys* previous = nullptr;
   std::uint32_t handshake = ~0U;       // index into the handshakes under way
+  std::uint32_t opened_ms = 0;         // when its SYN came, modulo 2^32 (49 days)
   std::uint32_t client_rtt_us = 0;     // of the TCP handshake: where our own timer starts
 
   // Rarely needed.

@@ -2,4 +2,4 @@
 import type { Mode, Release } from './schema.js'
 
 export const supportedModes: readonly Mode[] = ['direct']
-export const supportedReleases: readonly Release[] = ['whole-record']
+export const supportedReleases: readonly Release[] = ['whole-record', 'streaming']

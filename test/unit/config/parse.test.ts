@@ -177,11 +177,6 @@ describe('parse', () => {
     ],
     [
       '    tls:',
-      '    release: streaming\n    tls:',
-      'shop.yaml:8:14: services.shop.release: this version does not run "streaming" yet; it runs "whole-record"',
-    ],
-    [
-      '    tls:',
       '    clientSide: wam\n    tls:',
       'shop.yaml:8:17: services.shop.clientSide: no interface is called "wam"; did you mean "wan"?',
     ],
