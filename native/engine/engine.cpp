@@ -91,6 +91,9 @@ Result<StartReport, Error> Engine::Impl::start(const EngineConfig& wanted) {
   started_at = clock_now();
   if (config.services.empty()) return error(ErrorCode::config_invalid, "services: at least one is needed");
   if (const auto checked = check(config.services); !checked) return Failure{checked.error()};
+  if (config.workers == 0 || config.workers > kMaxWorkers) {
+    return error(ErrorCode::config_invalid, "workers: 1 to " + std::to_string(kMaxWorkers));
+  }
   if (!config.aead.empty() && record::find_aead(config.aead) == nullptr) {
     return error(ErrorCode::config_invalid, "aead: \"" + config.aead + "\" is not built in, or this machine cannot run it");
   }
@@ -144,6 +147,9 @@ void Engine::Impl::start_workers() {
         WorkerConfig{.index = i, .workers = n, .cpu = config.first_cpu < 0 ? -1 : config.first_cpu + static_cast<int>(i), .busy_poll_us = config.busy_poll_us},
         std::move(parts)));
   }
+  std::vector<Worker*> peers;
+  for (const auto& worker : workers) peers.push_back(worker.get());
+  for (const auto& worker : workers) worker->set_peers(peers);
 }
 
 std::shared_ptr<const path::Services> Engine::Impl::to_path_services(std::vector<std::string>& notes) {
@@ -166,7 +172,7 @@ std::shared_ptr<const path::Services> Engine::Impl::to_path_services(std::vector
     entry.rekey_after_records = service.rekey_after_records;
     for (const ServerConfig& configured : service.servers) {
       path::Server target{configured.endpoint.address, configured.endpoint.port, {}};
-      const auto hop = hops->find(configured.endpoint.address, server.ifindex, kNeighbourPatience);
+      const auto hop = hops->find(configured.endpoint.address, ports.server_ifindex, kNeighbourPatience);
       if (hop) target.hop = {hop->mac, true};
       else notes.push_back("services." + service.name + ": server " + to_text(target.address, target.port) + ": " + hop.error());
       entry.servers.push_back(target);
@@ -219,7 +225,7 @@ void Engine::Impl::follow_hops() {
   for (const ServiceConfig& service : services) {
     for (const ServerConfig& server : service.servers) {
       if (!seen.insert(server.endpoint.address.bytes).second) continue;
-      const port::NextHop* hop = hops->at(server.endpoint.address, ports.server_report.ifindex);
+      const port::NextHop* hop = hops->at(server.endpoint.address, ports.server_ifindex);
       if (hop == nullptr) continue;
       for (auto& worker : workers) {
         (void)worker->post([address = server.endpoint.address, mac = hop->mac](path::Path& path, Tick) { path.refresh_hop(address, mac); });
@@ -273,13 +279,14 @@ std::vector<Counter> Engine::counters() const {
   if (impl_->is_closed) return impl_->last_counters;
   std::vector<Counter> out;
   for (const auto& worker : impl_->workers) add_counters(worker->counters(), out);
-  std::uint64_t flows = 0, chunks = 0, turns = 0, busy_us = 0, handover_full = 0, rx_lost = 0, tx_lost = 0;
+  std::uint64_t flows = 0, chunks = 0, turns = 0, busy_us = 0, handed_over = 0, handover_full = 0, rx_lost = 0, tx_lost = 0;
   for (const auto& worker : impl_->workers) {
     const WorkerGauges& g = worker->gauges();
     flows += g.live_flows.load(std::memory_order_relaxed);
     chunks += g.free_chunks.load(std::memory_order_relaxed);
     turns += g.turns.load(std::memory_order_relaxed);
     busy_us += g.busy_us.load(std::memory_order_relaxed);
+    handed_over += g.handed_over.load(std::memory_order_relaxed);
     handover_full += g.handover_full.load(std::memory_order_relaxed);
     for (const port::PortCounters& p : {worker->client_port_counters(), worker->server_port_counters()}) {
       rx_lost += p.rx_oversize + p.rx_pool_dry + p.rx_kernel_drops;
@@ -290,6 +297,7 @@ std::vector<Counter> Engine::counters() const {
   out.push_back({"chunks_free", "", chunks});
   out.push_back({"worker_turns", "", turns});
   out.push_back({"worker_busy_us", "", busy_us});
+  out.push_back({"packets_handed_over", "", handed_over});
   out.push_back({"drop_handover_full", "", handover_full});
   out.push_back({"port_rx_lost", "", rx_lost});
   out.push_back({"port_tx_lost", "", tx_lost});

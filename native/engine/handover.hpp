@@ -1,6 +1,7 @@
 // Packets between workers: what a device delivered to one worker but belongs to a flow of another. Copied, since each worker
-// has a chunk pool of its own. One ring per pair of workers and side; full means dropped and counted, as a device would.
+// has a chunk pool of its own. One ring per ordered pair of workers; full means dropped and counted, as a device would.
 // Which worker owns a packet follows from the client's address and port alone, so both directions meet (A3, A8).
+// Whoever pushed wakes the owner, who may be asleep (worker.cpp).
 // Thread: push by the receiving worker, pop by the owner.
 #pragma once
 
@@ -34,6 +35,8 @@ class Handover {
     }
     return n;
   }
+  /// Whether something waits. Exact for the owner but for what is being pushed right now.
+  [[nodiscard]] bool empty() const noexcept { return ready_.size() == 0; }
 
  private:
   static constexpr std::size_t kSlots = 1024;

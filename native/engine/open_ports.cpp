@@ -2,6 +2,7 @@
 
 #include "port/link.hpp"
 #include "port/packet_port.hpp"
+#include "port/vlan_device.hpp"
 #include "port/xdp_redirect.hpp"
 #include "port/xsk_port.hpp"
 
@@ -41,6 +42,14 @@ std::vector<std::uint32_t> queues_of(std::uint32_t queues, std::uint32_t worker,
   return own;
 }
 
+Result<std::uint32_t, std::string> neighbour_device(const InterfaceConfig& side, std::uint32_t ifindex) {
+  if (side.vlan == 0) return ifindex;
+  if (const std::uint32_t found = port::vlan_device(side.device, side.vlan); found != 0) return found;
+  const std::string tag = std::to_string(side.vlan);
+  return Failure{side.device + ": has no device for VLAN " + tag + ", where the servers' addresses are looked up (`ip link add link " +
+                 side.device + " name " + side.device + "." + tag + " type vlan id " + tag + "`, an address, and up)"};
+}
+
 struct Sides {
   const InterfaceConfig* client;
   const InterfaceConfig* server;
@@ -49,8 +58,9 @@ struct Sides {
 
 Result<bool, std::string> open_xsk_ports(const EngineConfig& config, const Sides& sides, OpenPorts& out) {
   std::vector<std::shared_ptr<port::XdpRedirect>> redirects;
-  for (const InterfaceConfig* side : {sides.client, sides.server}) {
-    if (side == sides.server && sides.is_one_arm) break;
+  std::vector<const InterfaceConfig*> devices{sides.client};  // one arm: both sides may well be the very same interface
+  if (!sides.is_one_arm) devices.push_back(sides.server);
+  for (const InterfaceConfig* side : devices) {
     auto attached = port::XdpRedirect::attach({.device = side->device, .attach = to_attach(side->attach), .vlan = side->vlan});
     if (!attached) return Failure{attached.error()};
     redirects.push_back(*attached);
@@ -64,7 +74,7 @@ Result<bool, std::string> open_xsk_ports(const EngineConfig& config, const Sides
         return Failure{redirects[k]->link().name + ": has fewer queues than there are workers (" + std::to_string(config.workers) +
                        "); use ethtool -L, or fewer workers"};
       }
-      wanted.push_back({.redirect = redirects[k], .queues = queues, .copy = to_copy(k == 0 ? sides.client->copy : sides.server->copy)});
+      wanted.push_back({.redirect = redirects[k], .queues = queues, .copy = to_copy(devices[k]->copy)});
     }
     auto ports = port::open_xsk(wanted, *out.workers[i].pool);
     if (!ports) return Failure{ports.error()};
@@ -103,6 +113,9 @@ Result<OpenPorts, std::string> open_ports(const EngineConfig& config) {
                     config.interfaces[service.client_interface].device == config.interfaces[service.server_interface].device};
   if (sides.client->kind != sides.server->kind) return Failure{std::string("interfaces: both must use the same port (xsk or packet)")};
   if (sides.client->kind == PortKind::packet && config.workers != 1) return Failure{std::string("workers: port packet runs one worker")};
+  if (sides.is_one_arm && sides.client->vlan != sides.server->vlan) {
+    return Failure{sides.client->device + ": this version runs one arm in one VLAN only, not between two on the same device"};
+  }
   OpenPorts out;
   for (const InterfaceConfig* side : {sides.client, sides.server}) {
     if (const auto mended = mend_offloads(side->device, out.notes); !mended) return Failure{mended.error()};
@@ -122,6 +135,9 @@ Result<OpenPorts, std::string> open_ports(const EngineConfig& config) {
   }
   out.client_report = out.workers[0].client_port->report();
   out.server_report = out.workers[0].server_port ? out.workers[0].server_port->report() : out.client_report;
+  const auto neighbours = neighbour_device(*sides.server, out.server_report.ifindex);
+  if (!neighbours) return Failure{neighbours.error()};
+  out.server_ifindex = *neighbours;
   out.client_vlan = sides.client->vlan;
   out.server_vlan = sides.server->vlan;
   for (const InterfaceConfig& interface : config.interfaces) {

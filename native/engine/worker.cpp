@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "engine/clock.hpp"
@@ -131,19 +132,22 @@ std::size_t Worker::receive_one_arm(Tick now) noexcept {
   return n;
 }
 
-// Hands what belongs to others over, and closes the burst up over the rest.
+// Hands what belongs to others over, and closes the burst up over the rest. Each owner is woken once a burst.
 void Worker::keep_own(path::Side side, std::span<port::Packet>& burst) noexcept {
   std::size_t kept = 0;
+  std::uint64_t owners = 0;
   for (const port::Packet& packet : burst) {
     const std::uint32_t owner = path::owner_of(side, packet.view(), config_.workers);
     if (owner == config_.index) {
       burst[kept++] = packet;
       continue;
     }
-    if (!parts_.outbound[owner]->push(side, packet)) add(gauges_.handover_full, 1);
+    add(parts_.outbound[owner]->push(side, packet) ? gauges_.handed_over : gauges_.handover_full, 1);
+    owners |= std::uint64_t{1} << owner;
     parts_.pool->put(packet.chunk);
   }
   burst = burst.first(kept);
+  for (; owners != 0; owners &= owners - 1) peers_[static_cast<std::size_t>(std::countr_zero(owners))]->wake();
 }
 
 std::size_t Worker::take_handover(Tick now) noexcept {
@@ -177,6 +181,11 @@ void Worker::drain_mailbox(Tick now) noexcept {
   for (std::unique_ptr<Command> command; mailbox_.pop(command);) (*command)(*parts_.path, now);
 }
 
+bool Worker::has_waiting() const noexcept {
+  if (mailbox_.size() != 0 || parts_.link->has_replies()) return true;
+  return std::any_of(parts_.inbound.begin(), parts_.inbound.end(), [](const Handover* from) { return from != nullptr && !from->empty(); });
+}
+
 void Worker::sleep(Tick now) noexcept {
   is_asleep_.store(true, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with wake()
@@ -186,7 +195,7 @@ void Worker::sleep(Tick now) noexcept {
                    {parts_.client_port->fd(), POLLIN, 0},
                    {parts_.server_port ? parts_.server_port->fd() : -1, POLLIN, 0}};
   const timespec timeout{static_cast<time_t>(us / 1'000'000), static_cast<long>(us % 1'000'000) * 1000};
-  if (mailbox_.size() == 0 && us != 0) ppoll(fds, 3, &timeout, nullptr);
+  if (!has_waiting() && us != 0) ppoll(fds, 3, &timeout, nullptr);
   is_asleep_.store(false, std::memory_order_relaxed);
   std::uint64_t count;
   (void)!::read(wake_fd_, &count, sizeof count);

@@ -17,6 +17,8 @@
 
 namespace cutwater::engine {
 
+inline constexpr std::uint32_t kMaxWorkers = 64;  // keep_own() has one bit for each; as in src/config/schema.ts
+
 struct WorkerConfig {
   std::uint32_t index = 0;
   std::uint32_t workers = 1;
@@ -43,7 +45,7 @@ struct EventNote {
 
 /// Gauges a worker publishes now and then.
 struct WorkerGauges {
-  std::atomic<std::uint64_t> live_flows{0}, free_chunks{0}, turns{0}, busy_us{0}, handover_full{0};
+  std::atomic<std::uint64_t> live_flows{0}, free_chunks{0}, turns{0}, busy_us{0}, handed_over{0}, handover_full{0};
 };
 
 class Worker final : path::EventSink, splice::TraceSink {
@@ -52,6 +54,8 @@ class Worker final : path::EventSink, splice::TraceSink {
 
   Worker(const WorkerConfig& config, WorkerParts parts);
   ~Worker() override;  // stops
+  /// All workers by index, so that one can wake the owner of packets it hands over. Before start().
+  void set_peers(std::vector<Worker*> peers) { peers_ = std::move(peers); }
   void start();
   /// Stops the thread after its flows were reset; what is staged is still sent.
   void stop();
@@ -77,6 +81,7 @@ class Worker final : path::EventSink, splice::TraceSink {
   std::size_t receive_one_arm(Tick now) noexcept;
   std::size_t take_handover(Tick now) noexcept;
   void keep_own(path::Side side, std::span<port::Packet>& burst) noexcept;
+  [[nodiscard]] bool has_waiting() const noexcept;
   void transmit() noexcept;
   void drain_mailbox(Tick now) noexcept;
   void sleep(Tick now) noexcept;
@@ -86,6 +91,7 @@ class Worker final : path::EventSink, splice::TraceSink {
 
   WorkerConfig config_;
   WorkerParts parts_;
+  std::vector<Worker*> peers_;
   SpscRing<std::unique_ptr<Command>, 256> mailbox_;
   SpscRing<EventNote, 1024> events_;
   SpscRing<splice::TraceRecord, 16384> trace_;

@@ -9,7 +9,8 @@ namespace cutwater::path {
 
 std::uint32_t owner_of(Side side, Bytes packet, std::uint32_t workers) noexcept;
 
-/// Addresses and ports of a TCP packet, read with bounds and without judgement. Returns: false when it has none.
+/// Addresses and ports of a TCP packet, read with bounds and without judgement; of an ICMP "too big", those that an answer to the
+/// packet it quotes would have, so that both find the same flow. Returns: false when it has none.
 struct Tuple {
   IpAddress source, destination;
   std::uint16_t source_port = 0, destination_port = 0;

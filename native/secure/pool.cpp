@@ -72,6 +72,10 @@ std::unique_ptr<Reply> Link::poll() noexcept {
   return reply;
 }
 
+bool Link::has_replies() const noexcept {
+  return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->from.size() != 0; });
+}
+
 std::size_t Link::backlog() const noexcept {
   std::size_t requests = 0;
   for (const auto& lane : lanes_) requests += lane->to.size();

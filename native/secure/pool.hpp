@@ -33,6 +33,8 @@ class Link {
   }
   /// Returns: the next reply, or nullptr. Replies of one flow come in order.
   std::unique_ptr<Reply> poll() noexcept;
+  /// Whether poll() would give something. The worker asks before it sleeps.
+  [[nodiscard]] bool has_replies() const noexcept;
   /// Requests that no thread has taken yet. A snapshot.
   [[nodiscard]] std::size_t backlog() const noexcept;
 

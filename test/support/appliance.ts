@@ -30,6 +30,9 @@ export interface ApplianceOptions {
 
 const kMain = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
+/** What `cutwater` is in a test. */
+export const commandLine = [process.execPath, kMain] as const
+
 export const kHasStandIn = process.env['CUTWATER_SUBJECT'] === 'haproxy'
 
 /** A running `cutwater run`. */

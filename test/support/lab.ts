@@ -21,6 +21,7 @@ import { startNginx, startNodeServer, startOddServer, startSink } from './server
 import type { Nginx } from './servers.js'
 import { trustForTests } from './trust.js'
 import type { Trust } from './trust.js'
+import type { Wiring } from './wiring.js'
 
 export const kPorts: readonly PortKind[] = ['xsk', 'packet']
 export type Family = 'v4' | 'v6'
@@ -42,6 +43,8 @@ export type ServiceTuning = Omit<ServiceInput, 'listen' | 'servers' | 'tls' | 'm
 
 export interface LabOptions extends NetworkOptions {
   readonly port: PortKind
+  /** Gives the network another shape before anything runs in it (wiring.ts). */
+  readonly wiring?: Wiring
   /** Which services, and how they differ from plain ones. Default: all, plain. */
   readonly services?: Partial<Record<ServiceName, ServiceTuning>>
   readonly more?: Readonly<Record<string, unknown>>
@@ -70,6 +73,7 @@ export class Lab {
     const [network, trust] = await Promise.all([Network.create(options), trustForTests(), buildLoadTool()])
     const lab = new Lab(network, trust, options)
     try {
+      await options.wiring?.(network)
       for (const cable of options.relayed ?? []) lab.relays.set(cable, await Relay.start(network, cable))
       lab.nginx = await startNginx(network)
       lab.node = await startNodeServer(network, kServicePorts.node[1])
