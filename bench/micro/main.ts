@@ -33,7 +33,9 @@ const sizes = [64, 512, packetBytes]
 
 /** What is measured; `base` is the row it is compared with. */
 const rows = [
-  ...sizes.flatMap((bytes) => ['copy', 'seal', 'open', 'checksum'].map((operation) => ({ operation, bytes, input: Buffer.alloc(bytes) }))),
+  ...sizes.flatMap((bytes) =>
+    ['copy', 'seal', 'open', 'checksum'].map((operation) => ({ operation, bytes, input: Buffer.alloc(bytes) })),
+  ),
   { operation: 'parse_hello', bytes: hello.byteLength, input: hello },
   { operation: 'look_up_flow', bytes: 0, input: Buffer.alloc(0) },
 ]
@@ -49,7 +51,9 @@ interface Result {
 function measure({ operation, bytes, input }: (typeof rows)[number]): Result {
   // The table of flows is built in each call; it must not be what is timed.
   const repeats = operation === 'look_up_flow' ? 2_000_000 : 2_000
-  const bench = new Benchmark(operation, () => runOperation(operation, input, repeats), { maxTime: values.quick ? 0.3 : 2 })
+  const bench = new Benchmark(operation, () => runOperation(operation, input, repeats), {
+    maxTime: values.quick ? 0.3 : 2,
+  })
   bench.run()
   return { operation, bytes, ns: (bench.stats.mean * 1e9) / repeats, spread: bench.stats.rme / 100 }
 }
