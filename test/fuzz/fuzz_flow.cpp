@@ -4,6 +4,7 @@
 // Holds always: what the client gets are framed records and nothing else (I4), the same bytes each time (A15); what an honest
 // client's server gets is what the client wrote, in order (I6); every chunk comes back in the end (I5); and nothing faults.
 // Run: fuzz_flow test/fuzz/corpus/flow -max_len=400
+#include <cstdio>
 #include <cstdlib>
 
 #include "sim/seeded_openssl.hpp"
@@ -15,8 +16,10 @@ using namespace cutwater;
 using namespace cutwater::support;
 using path::Side;
 
-void require(bool is_true) {
-  if (!is_true) std::abort();
+void require(bool is_true, int line = __builtin_LINE()) {
+  if (is_true) return;
+  std::fprintf(stderr, "fuzz_flow.cpp:%d does not hold\n", line);
+  std::abort();
 }
 
 struct Script {
@@ -138,7 +141,7 @@ class Play {
     Bytes rest = Bytes(rig_.client.in).subspan(framed_);
     while (rest.size() >= 5) {
       const std::size_t bytes = 5U + load_be16(rest.data() + 3);
-      require(rest[0] >= 21 && rest[0] <= 23 && rest[1] == 3 && rest[2] == 3 && bytes <= 16'384 + 256 + 5);
+      require(rest[0] >= 20 && rest[0] <= 23 && rest[1] == 3 && rest[2] == 3 && bytes <= 16'384 + 256 + 5);
       if (rest.size() < bytes) break;
       rest = rest.subspan(bytes);
       framed_ += bytes;
