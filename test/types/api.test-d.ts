@@ -42,8 +42,10 @@ describe('configuration', () => {
 
 describe('appliance', () => {
   it('starts from a value or a path', () => {
+    /* eslint-disable @typescript-eslint/unbound-method -- only its type is looked at; nothing is called */
     expectTypeOf(Appliance.start).parameter(0).toEqualTypeOf<ConfigInput | string>()
     expectTypeOf(Appliance.start).returns.resolves.toEqualTypeOf<Appliance>()
+    /* eslint-enable @typescript-eslint/unbound-method */
   })
 
   it('is disposable, and not constructible from outside', () => {
