@@ -28,7 +28,7 @@ std::vector<std::uint8_t> packet_of(const wire::TooBig& told, std::uint16_t vlan
 
 TEST_CASE("A7: packet too big is read as it was written, IPv4 and IPv6, with a VLAN tag and without") {
   for (const bool is_v4 : {true, false}) {
-    for (const std::uint16_t vlan : {0, 42}) {
+    for (const std::uint16_t vlan : {std::uint16_t{0}, std::uint16_t{42}}) {
       CAPTURE(is_v4);
       CAPTURE(vlan);
       const wire::TooBig told = sample(is_v4);
