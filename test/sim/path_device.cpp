@@ -130,6 +130,7 @@ class PathDevice final : public Device, private path::EventSink {
   static Tick tick(std::uint64_t now) { return Tick{now + kOriginUs}; }
 
   void turn(std::uint64_t now) {
+    path_.drain_secure(tick(now));  // as the worker does, each turn
     std::size_t at = 0;
     const auto arrivals = std::exchange(arrivals_, {});
     while (at < arrivals.size()) {
@@ -189,6 +190,7 @@ class PathDevice final : public Device, private path::EventSink {
     timeline_.book(now + random_.below(trouble_.scarcity_us), [this] {
       for (const auto chunk : withheld_) chunks_.put(chunk);
       withheld_.clear();
+      turn(timeline_.now());
     });
   }
 

@@ -33,6 +33,9 @@ TEST_CASE("I1-I6: seeds that once found a fault") {
       Found{4456, "loss-up-only", "a lost window update: the server's probes never reached the client"},
       Found{4987, "duplicates-all", "a fast resend of local bytes sent more than was sent before"},
       Found{4533, "burst-loss", "two KeyUpdates in one flight taken for a flood"},
+      Found{30468, "slow-readers-loss", "a closed server's RST behind both FINs reset a client that was still at its good-bye"},
+      Found{6, "no-options", "segments held as one were forwarded as one, larger than the server's"},
+      Found{41179, "corruption-both", "bytes promised by SACK shared a record with bytes that were not: lost behind us, lost for ever"},
   };
   sim::Rig rig{sim::DeviceKind::path};
   for (const auto& found : kFound) {
