@@ -1,85 +1,99 @@
-// bench/micro: single operations of the dataplane as the add-on runs them, timed by the `benchmark` package. Each call into the
-// add-on repeats its operation a thousand times or more, so that the crossing from JavaScript does not count.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+// bench/micro: single operations of dataplane and control plane, timed by the `benchmark` package inside Node, one at a time. Calls
+// into the add-on repeat their operation, so that the crossing from JavaScript does not count; what it costs is a row of its own.
+// What the figures are good for and what not: docs/benchmarking.md.
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import Benchmark from 'benchmark'
-import { buildInfo, runOperation } from '../../src/native/binding.js'
+import { buildInfo, microOperations } from '../../src/native/binding.js'
 import { describeMachine } from '../lib/machine.js'
 import { figure, renderTable } from '../lib/table.js'
+import { controlPlaneOperations } from './control-plane.js'
+import { dataplaneOperations } from './dataplane.js'
+import { measureAll } from './operation.js'
+import type { Effort, Measured, Operation } from './operation.js'
 
-const usage = `Usage: bench micro [--quick] [--json] [--no-write]
+const kUsage = `Usage: bench micro [--quick] [--only TEXT] [--aead ipsec-mb|openssl] [--json] [--no-write]
 
-  --quick     shorter, with more spread
+  --quick     a few milliseconds for each operation: shows that it runs, not how fast
+  --only      operations with this text in their name, and those they are compared with
+  --aead      backend for the records (default: the fastest that runs here)
   --no-write  no file in bench/results/`
 
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    aead: { type: 'string', default: '' },
     json: { type: 'boolean', default: false },
     'no-write': { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
 if (values.help) {
-  console.log(usage)
+  console.log(kUsage)
   process.exit(0)
 }
 
-const hello = readFileSync(new URL('../../test/fuzz/corpus/hello/openssl_tls13', import.meta.url))
-const packetBytes = 1_438 // what fits a 1,500-byte packet beside its headers and a record's overhead
-const sizes = [64, 512, packetBytes]
+const effort: Effort = values.quick
+  ? { seconds: 0.005, sampleSeconds: 0.001, samples: 3 }
+  : { seconds: 0.5, sampleSeconds: 0.02, samples: 15 }
 
-/** What is measured; `base` is the row it is compared with. */
-const rows = [
-  ...sizes.flatMap((bytes) =>
-    ['copy', 'seal', 'open', 'checksum'].map((operation) => ({ operation, bytes, input: Buffer.alloc(bytes) })),
-  ),
-  { operation: 'parse_hello', bytes: hello.byteLength, input: hello },
-  { operation: 'look_up_flow', bytes: 0, input: Buffer.alloc(0) },
-]
-
-interface Result {
-  readonly operation: string
-  readonly bytes: number
-  readonly ns: number
-  /** Half-width of the 95 % confidence interval, as a share of the mean. */
-  readonly spread: number
+function chosen(all: readonly Operation[]): Operation[] {
+  const named = all.filter(({ name }) => name.includes(values.only))
+  const needed = new Set(named.flatMap(({ name, base, without }) => [name, base, without]))
+  return all.filter(({ name }) => needed.has(name))
 }
 
-function measure({ operation, bytes, input }: (typeof rows)[number]): Result {
-  // The table of flows is built in each call; it must not be what is timed.
-  const repeats = operation === 'look_up_flow' ? 2_000_000 : 2_000
-  const bench = new Benchmark(operation, () => runOperation(operation, input, repeats), {
-    maxTime: values.quick ? 0.3 : 2,
-  })
-  bench.run()
-  return { operation, bytes, ns: (bench.stats.mean * 1e9) / repeats, spread: bench.stats.rme / 100 }
+function tableOf(results: readonly Measured[]): string {
+  const rows = results.map(({ name, ns, perSecond, marginPercent, bytes, ratio }) => [
+    name,
+    figure(perSecond),
+    figure(ns),
+    `±${figure(marginPercent)} %`,
+    bytes === 0 ? '' : figure(bytes / ns),
+    ratio === undefined ? '' : `x${figure(ratio)}`,
+  ])
+  return renderTable(['operation', 'per second', 'ns', 'margin', 'GB/s', 'times bare'], rows)
+}
+
+function write(report: object, day: string): void {
+  const folder = join(
+    process.env['CUTWATER_ROOT'] ?? fileURLToPath(new URL('../../', import.meta.url)),
+    'bench/results',
+  )
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, `micro-${day}.json`), `${JSON.stringify(report, null, 2)}\n`)
 }
 
 const machine = describeMachine()
-const results = rows.map(measure)
-const report = { suite: 'micro', takenAt: new Date().toISOString(), machine, build: buildInfo(), results }
-
-if (!values['no-write']) {
-  const folder = fileURLToPath(new URL('../results/', import.meta.url))
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, `micro-${report.takenAt.slice(0, 10)}.json`), `${JSON.stringify(report, null, 2)}\n`)
+const operations = chosen([...dataplaneOperations(microOperations(), values.aead), ...controlPlaneOperations()])
+if (operations.length === 0) {
+  console.error(`no operation has "${values.only}" in its name`)
+  process.exit(2)
 }
+let done = 0
+const showProgress = (name: string): void => {
+  done += 1
+  if (process.stderr.isTTY)
+    process.stderr.write(
+      `\r\x1b[K${done} of ${operations.length}: ${name}${done === operations.length ? '\r\x1b[K' : ''}`,
+    )
+}
+const results = measureAll(operations, effort, showProgress)
+const report = {
+  suite: 'micro',
+  takenAt: new Date().toISOString(),
+  machine,
+  build: buildInfo(),
+  conditions: { ...effort, aead: values.aead || 'fastest' },
+  results,
+}
+if (!values['no-write']) write(report, report.takenAt.slice(0, 10))
 if (values.json) console.log(JSON.stringify(report))
 else {
-  const copyOf = (bytes: number) => results.find((one) => one.operation === 'copy' && one.bytes === bytes)?.ns
-  const lines = results.map(({ operation, bytes, ns, spread }) => {
-    const copied = copyOf(bytes)
-    return [
-      bytes > 0 ? `${operation} ${bytes} B` : operation,
-      figure(ns),
-      `±${figure(spread * 100)} %`,
-      bytes > 0 ? figure(bytes / ns) : '',
-      copied === undefined ? '' : `x${figure(ns / copied)}`,
-    ]
-  })
-  console.log(renderTable(['operation', 'ns', 'spread', 'GB/s', 'times a copy'], lines))
-  console.log(`\n${machine.cpu}, kernel ${machine.kernel}, load ${machine.load} at the start; open includes one copy`)
+  console.log(tableOf(results))
+  console.log(`
+${machine.cpu}, kernel ${machine.kernel}, load ${machine.load} at the start. "margin": half the 95 % interval around the mean.
+"times bare": beside the same AEAD without records. "open" is what is left of copying and opening when the copy is taken off.`)
 }

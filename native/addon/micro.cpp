@@ -1,126 +1,103 @@
+// The operations without a state of their own, and the object that has them all.
 #include "addon/micro.hpp"
 
-#include <array>
-#include <memory>
-
-#include "flow/flow_table.hpp"
-#include "hello/client_hello.hpp"
-#include "record/aead.hpp"
+#include "hello/fingerprint.hpp"
+#include "record/deframer.hpp"
 #include "wire/checksum.hpp"
 
 namespace cutwater::addon {
 
+MutableBytes MicroArguments::bytes(const char* name, std::size_t least, std::size_t most) {
+  const Napi::Value value = info_[next_++];
+  if (!failure_.empty()) return {};
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+    failure_ = std::string(name) + ": expected a Uint8Array";
+    return {};
+  }
+  auto array = value.As<Napi::Uint8Array>();
+  if (array.ByteLength() < least || array.ByteLength() > most) {
+    failure_ = std::string(name) + ": expected " + std::to_string(least) + (most == SIZE_MAX ? " bytes or more" : " to " + std::to_string(most) + " bytes");
+    return {};
+  }
+  return {array.Data(), array.ByteLength()};
+}
+
+std::uint32_t MicroArguments::number(const char* name, std::uint32_t min, std::uint32_t max) {
+  return static_cast<std::uint32_t>(Field{info_[next_++], name, failure_}.number(min, max));
+}
+
 namespace {
 
-/// Makes the compiler believe that the value is used.
-template <class T>
-void keep(const T& value) {
-  __asm__ __volatile__("" : : "r"(&value) : "memory");
+constexpr std::size_t kMaxInput = 1 << 20;  // more than any operation meets at once
+
+/// Calls `work(bytes)` batch times. Returns: what the last call gave, as a number.
+template <class Work>
+Napi::Value repeat(const Napi::CallbackInfo& info, std::size_t least, Work&& work) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    MicroArguments arguments(info);
+    const MutableBytes bytes = arguments.bytes("bytes", least, kMaxInput);
+    const std::uint32_t batch = arguments.batch();
+    if (!arguments.failure().empty()) return arguments.refuse();
+    double result = 0;
+    for (std::uint32_t i = 0; i < batch; ++i) {
+      keep(bytes.data());
+      result = work(Bytes{bytes});
+    }
+    return Napi::Number::New(info.Env(), result);
+  });
 }
 
-/// A record in its room, with key: [ front ][ fragment ][ trailer ].
-struct RecordRoom {
-  const record::Suite& suite = *record::find_suite(0x1301, record::Version::tls13);
-  const record::Aead& aead = record::default_aead();
-  record::TrafficKeys keys{};
-  record::ExpandedKey expanded{};
-  std::array<std::uint8_t, record::kMaxOverheadBytes + record::kMaxFragmentBytes> bytes{};
-
-  RecordRoom() { aead.expand(suite, keys, expanded); }
-  std::uint8_t* fragment() { return bytes.data() + suite.front_bytes(); }
-  std::size_t seal(std::size_t fragment_bytes) {
-    return aead.seal(expanded, keys, 0, record::ContentType::application_data, fragment(), fragment_bytes);
-  }
-};
-
-bool is_fragment(Bytes input) { return !input.empty() && input.size() <= record::kMaxFragmentBytes; }
-
-bool copy(Bytes input, std::uint32_t repeats) {
-  if (!is_fragment(input)) return false;
-  const auto room = std::make_unique<RecordRoom>();
-  for (std::uint32_t i = 0; i < repeats; ++i) {
-    std::memcpy(room->fragment(), input.data(), input.size());
-    keep(room->bytes);
-  }
-  return true;
+// The call itself: arguments are read, the loop runs, nothing is done.
+Napi::Value Nothing(const Napi::CallbackInfo& info) {
+  return repeat(info, 0, [](Bytes bytes) { return static_cast<double>(bytes.size()); });
 }
 
-bool seal(Bytes input, std::uint32_t repeats) {
-  if (!is_fragment(input)) return false;
-  const auto room = std::make_unique<RecordRoom>();
-  std::memcpy(room->fragment(), input.data(), input.size());
-  for (std::uint32_t i = 0; i < repeats; ++i) keep(room->seal(input.size()));
-  return true;
+Napi::Value Checksum(const Napi::CallbackInfo& info) {
+  return repeat(info, 0, [](Bytes bytes) { return static_cast<double>(wire::fold(wire::sum(bytes))); });
 }
 
-/// Opening is in place, so each turn first copies the sealed record: subtract `copy` to have opening alone.
-bool open(Bytes input, std::uint32_t repeats) {
-  if (!is_fragment(input)) return false;
-  const auto room = std::make_unique<RecordRoom>();
-  std::memcpy(room->fragment(), input.data(), input.size());
-  const std::size_t record_bytes = room->seal(input.size());
-  const auto sealed = room->bytes;
-  for (std::uint32_t i = 0; i < repeats; ++i) {
-    std::memcpy(room->bytes.data(), sealed.data(), record_bytes);
-    const auto opened = room->aead.open(room->expanded, room->keys, 0, {room->bytes.data(), record_bytes});
-    if (opened.status != record::Opened::Status::ok) return false;
-  }
-  return true;
+Napi::Value Records(const Napi::CallbackInfo& info) {
+  return repeat(info, 0, [](Bytes bytes) { return static_cast<double>(record::whole_records(bytes).records); });
 }
 
-bool checksum(Bytes input, std::uint32_t repeats) {
-  for (std::uint32_t i = 0; i < repeats; ++i) keep(wire::sum(input));
-  return true;
+// Returns: how many extensions the hello has; -1 when it is refused.
+Napi::Value Hello(const Napi::CallbackInfo& info) {
+  return repeat(info, 0, [](Bytes bytes) {
+    const auto hello = hello::parse_client_hello(bytes);
+    keep(&hello);
+    return hello ? static_cast<double>(hello->extension_count) : -1.0;
+  });
 }
 
-bool parse_hello(Bytes input, std::uint32_t repeats) {
-  if (!hello::parse_client_hello(input)) return false;
-  for (std::uint32_t i = 0; i < repeats; ++i) keep(hello::parse_client_hello(input));
-  return true;
+Napi::Value Ja4(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    MicroArguments arguments(info);
+    const MutableBytes bytes = arguments.bytes("bytes", 0, kMaxInput);
+    const std::uint32_t batch = arguments.batch();
+    if (!arguments.failure().empty()) return arguments.refuse();
+    hello::Ja4 fingerprint{};
+    for (std::uint32_t i = 0; i < batch; ++i) {
+      const auto hello = hello::parse_client_hello(bytes);
+      if (!hello) return throw_error(info.Env(), "CONFIG_INVALID", "bytes: not a ClientHello");
+      fingerprint = hello::ja4(*hello);
+      keep(fingerprint.data());
+    }
+    return Napi::String::New(info.Env(), std::string(hello::to_string(fingerprint)));
+  });
 }
-
-/// A table of 65,536 flows in which every key is looked up in an order that no cache foresees. The input is not used.
-bool look_up_flow(Bytes, std::uint32_t repeats) {
-  constexpr std::uint32_t kFlows = 65'536;
-  constexpr std::uint32_t kStride = 40'503;  // odd, so that all flows have their turn
-  const std::uint64_t seed[2] = {0x0123'4567'89ab'cdef, 0xfedc'ba98'7654'3210};
-  flow::FlowTable table(kFlows, seed);
-  std::vector<flow::FlowKey> keys(kFlows);
-  for (std::uint32_t i = 0; i < kFlows; ++i) {
-    keys[i].remote.bytes[12] = static_cast<std::uint8_t>(i >> 8);
-    keys[i].remote_port = static_cast<std::uint16_t>(i);
-    if (!table.insert(table.hash(keys[i]), i)) return false;
-  }
-  for (std::uint32_t i = 0, at = 0; i < repeats; ++i, at = (at + kStride) % kFlows) {
-    const auto found = table.find(table.hash(keys[at]), [&](flow::FlowIndex index) { return keys[index] == keys[at]; });
-    if (found != at) return false;
-  }
-  return true;
-}
-
-struct Operation {
-  std::string_view name;
-  bool (*run)(Bytes input, std::uint32_t repeats);
-};
-constexpr std::array kOperations{
-    Operation{"copy", copy},         Operation{"seal", seal},
-    Operation{"open", open},         Operation{"checksum", checksum},
-    Operation{"parse_hello", parse_hello}, Operation{"look_up_flow", look_up_flow},
-};
 
 }  // namespace
 
-std::vector<std::string_view> operation_names() {
-  std::vector<std::string_view> names;
-  for (const auto& operation : kOperations) names.push_back(operation.name);
-  return names;
-}
-
-bool run_operation(std::string_view name, Bytes input, std::uint32_t repeats) {
-  for (const auto& operation : kOperations) {
-    if (operation.name == name) return operation.run(input, repeats);
-  }
-  return false;
+Napi::Object micro_object(Napi::Env env) {
+  auto object = Napi::Object::New(env);
+  object.Set("nothing", Napi::Function::New<Nothing>(env, "nothing"));
+  object.Set("checksum", Napi::Function::New<Checksum>(env, "checksum"));
+  object.Set("records", Napi::Function::New<Records>(env, "records"));
+  object.Set("hello", Napi::Function::New<Hello>(env, "hello"));
+  object.Set("ja4", Napi::Function::New<Ja4>(env, "ja4"));
+  object.Set("Cipher", define_micro_cipher(env));
+  object.Set("Flows", define_micro_flows(env));
+  return object;
 }
 
 }  // namespace cutwater::addon

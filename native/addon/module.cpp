@@ -6,7 +6,6 @@
 
 #include "addon/convert.hpp"
 #include "addon/engine_object.hpp"
-#include "addon/field.hpp"
 #include "addon/micro.hpp"
 #include "addon/throw.hpp"
 
@@ -16,28 +15,6 @@ namespace {
 
 Napi::Value BuildInfo(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] { return to_js(info.Env(), engine::build_info()); });
-}
-
-Napi::Value OperationNames(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto names = operation_names();
-    auto array = Napi::Array::New(info.Env(), names.size());
-    for (std::uint32_t i = 0; i < names.size(); ++i) array.Set(i, std::string(names[i]));
-    return array;
-  });
-}
-
-Napi::Value RunOperation(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    std::string failure;
-    const std::string name = Field{info[0], "name", failure}.text();
-    const std::string input = Field{info[1], "input", failure}.bytes();
-    const auto repeats = Field{info[2], "repeats", failure}.integer<std::uint32_t>();
-    if (failure.empty() && !run_operation(name, {reinterpret_cast<const std::uint8_t*>(input.data()), input.size()}, repeats)) {
-      failure = name + ": no such operation, or not on such an input";
-    }
-    return failure.empty() ? info.Env().Undefined() : throw_error(info.Env(), "CONFIG_INVALID", failure);
-  });
 }
 
 /// Lives as long as the environment; the class's constructor takes its `Alive` from here.
@@ -53,8 +30,7 @@ Napi::Object start_module(Napi::Env env, Napi::Object exports) {
   });
   exports.Set("Engine", EngineObject::define(env, state->alive));
   exports.Set("buildInfo", Napi::Function::New<BuildInfo>(env, "buildInfo"));
-  exports.Set("operationNames", Napi::Function::New<OperationNames>(env, "operationNames"));
-  exports.Set("runOperation", Napi::Function::New<RunOperation>(env, "runOperation"));
+  exports.Set("micro", micro_object(env));
   return exports;
 }
 

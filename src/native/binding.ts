@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 
 import { CutwaterError, type ErrorCode } from '../errors.js'
 import type { BuildInfo, NativeEngine, NativeModule } from './contract.js'
+import type { Micro } from './micro-contract.js'
 
 // From src/native and from dist/native alike.
 const addonPath = fileURLToPath(new URL('../../build/native/RelWithDebInfo/cutwater.node', import.meta.url))
@@ -36,14 +37,9 @@ export function buildInfo(): BuildInfo {
   return loadNative().buildInfo()
 }
 
-/** Names of the operations `runOperation` knows. @throws CutwaterError NATIVE_MISSING */
-export function operationNames(): string[] {
-  return loadNative().operationNames()
-}
-
-/** Runs one operation of the dataplane again and again, for bench/micro. @throws CutwaterError CONFIG_INVALID, NATIVE_MISSING */
-export function runOperation(name: string, input: Uint8Array, repeats: number): void {
-  callNative(() => loadNative().runOperation(name, input, repeats))
+/** Single operations of the dataplane, for bench/micro. @throws CutwaterError NATIVE_MISSING */
+export function microOperations(): Micro {
+  return loadNative().micro
 }
 
 const nativeCodes: readonly ErrorCode[] = ['CONFIG_INVALID', 'PORT_UNAVAILABLE', 'CERTIFICATE_INVALID', 'CLOSED']

@@ -3,6 +3,8 @@
  * Everything is checked before it gets this far; the add-on checks again, for shape only.
  */
 
+import type { Micro } from './micro-contract.js'
+
 export interface NativeInterface {
   readonly name: string
   readonly device: string
@@ -174,8 +176,6 @@ export interface NativeEngine {
 export interface NativeModule {
   readonly Engine: new () => NativeEngine
   buildInfo(): BuildInfo
-  /** Single operations of the dataplane, for bench/micro. */
-  operationNames(): string[]
-  /** Runs one of them on `input`, `repeats` times. */
-  runOperation(name: string, input: Uint8Array, repeats: number): void
+  /** For bench/micro alone. */
+  readonly micro: Micro
 }
