@@ -64,6 +64,7 @@ std::uint64_t TcpEndpoint::resend_end(const Piece& piece, std::uint64_t limit) {
   const std::uint64_t as_sent = std::min(piece.end, fits);
   auto how = config_.regroup;
   if (how == Regroup::any) how = static_cast<Regroup>(random_.below(3));
+  if (how == Regroup::split && piece.sends > 2) how = Regroup::merge;  // or a stream ends up in single bytes, as no stack's does
   switch (how) {
     case Regroup::as_sent:
     case Regroup::any: return as_sent;
