@@ -46,9 +46,17 @@ Verdict send_sealed(Resources& r, Flow& f, const Sealed& sealed, const port::Pac
   return send_to_client(r, f, out);
 }
 
-// The plain case: the whole segment becomes one record, in place, in its own chunk.
+// The plain case: the segment becomes one record, in place, in its own chunk.
 bool can_seal_in_place(const Resources& r, const Flow& f, std::uint32_t bytes) noexcept {
-  return f.down.ahead.empty() && bytes <= max_fragment(f) && bytes <= admitted(f) && f.down.spans.has_room(r.spans);
+  return bytes <= max_fragment(f) && bytes <= admitted(f) && f.down.spans.has_room(r.spans);
+}
+
+// Bytes of an in-order segment before the first that is kept. They are never queued behind a full hold queue: they alone can
+// empty it.
+std::uint32_t bytes_before_held(const Resources& r, const Flow& f, const wire::Segment& s) noexcept {
+  if (f.down.ahead.empty()) return s.payload_bytes;
+  const std::int32_t gap = f.down.ahead.front(r.held).begin - s.seq;
+  return gap <= 0 ? 0 : std::min(s.payload_bytes, static_cast<std::uint32_t>(gap));
 }
 
 // Bytes that lie in order at the front of the hold queue and may share a record, up to `limit`. What was promised by SACK and
@@ -91,9 +99,10 @@ Verdict take_plaintext(Resources& r, Flow& f, const wire::Segment& s, const port
   }
   if (s.seq == f.down.plain_next && f.down.fin == FinState::none) {
     change_down_keys_if_due(r, f);
-    if (can_seal_in_place(r, f, s.payload_bytes)) {
+    const std::uint32_t bytes = bytes_before_held(r, f, s);
+    if (bytes != 0 && can_seal_in_place(r, f, bytes)) {
       send_local(r, f);  // a KeyUpdate goes before the first record under the new key
-      const Sealed sealed = seal_next(r, f, s.payload, s.payload_bytes);
+      const Sealed sealed = seal_next(r, f, s.payload, bytes);
       if (sealed.record_bytes == 0) return reset_both(r, f, Reset::bad_record), kConsume;
       return send_sealed(r, f, sealed, packet, s.flags, s.traffic_class, &s.options);
     }
