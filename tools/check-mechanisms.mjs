@@ -34,7 +34,32 @@ const missing = required.filter((id) => !named.has(id))
 console.log(`check-mechanisms: ${ids.length - without.length} of ${ids.length} have a test`)
 if (without.length > 0) console.log(`without: ${without.join(' ')}`)
 for (const id of missing) console.error(`check-mechanisms: no test names ${id}`)
-process.exit(missing.length === 0 ? 0 : 1)
+const wrong = problemsOf(join(root, 'docs/mechanisms.md'))
+for (const problem of wrong) console.error(`docs/mechanisms.md: ${problem}`)
+process.exit(missing.length === 0 && wrong.length === 0 ? 0 : 1)
+
+/** The page: every ID has a row, every file named exists, and every test named beside an ID names that ID itself. */
+function problemsOf(page) {
+  const rows = [...readFileSync(page, 'utf8').matchAll(/^\| ((?:[AHSDPI]\d{1,2} ?)+)\|(.*)$/gm)].map(
+    ([, first, rest]) => ({
+      ids: first.trim().split(' '),
+      files: [...rest.matchAll(/`((?:native|src|test|tools)\/[\w./-]+)`/g)].map(([, file]) => file),
+    }),
+  )
+  const listed = new Set(rows.flatMap((row) => row.ids))
+  const problems = ids.filter((id) => !listed.has(id)).map((id) => `${id} has no row`)
+  for (const row of rows) {
+    for (const file of row.files) {
+      if (!existsSync(join(root, file))) problems.push(`${row.ids[0]}: ${file} is not there`)
+      else if (
+        file.startsWith('test/') &&
+        !row.ids.every((id) => idsOf(readFileSync(join(root, file), 'utf8')).includes(id))
+      )
+        problems.push(`${row.ids[0]}: no test in ${file} names it`)
+    }
+  }
+  return problems
+}
 
 function* testFiles(folder) {
   if (!existsSync(folder)) return
