@@ -33,14 +33,15 @@ class Interruption {
     }
   }
 
-  /** Until someone interrupts. */
+  /** Until someone interrupts, or the command line that started us is gone. */
   wait(): Promise<void> {
-    const stayAlive = setInterval(() => undefined, 60_000)
+    const parent = process.ppid
     return new Promise((resolve) => {
-      this.signal.addEventListener('abort', () => {
-        clearInterval(stayAlive)
+      const watch = setInterval(() => {
+        if (!this.signal.aborted && process.ppid === parent) return
+        clearInterval(watch)
         resolve()
-      })
+      }, 500)
     })
   }
 }
