@@ -50,6 +50,7 @@ bool Reassembly::insert(HeldPool& pool, const Held& segment) noexcept {
   const std::uint32_t index = pool.take();
   if (index == HeldPool::kNone) return false;
   fresh.next = *place;
+  fresh.arrival = arrivals_++;
   pool.held_[index] = fresh;
   *place = index;
   ++count_;

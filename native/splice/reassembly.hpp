@@ -19,6 +19,7 @@ struct Held {
   port::ChunkId chunk = port::kNoChunk;
   std::uint8_t flags = 0;          // FIN and PSH of the segment it came in, and kPromised
   std::uint8_t traffic_class = 0;
+  std::uint16_t arrival = 0;       // counts the segments of its flow and direction, modulo 2^16: which of two came later
   std::uint32_t next = ~0U;
 
   /// It came behind a gap, so its sender was told of it by SACK, and may never send it again (RFC 2018 8).
@@ -75,7 +76,7 @@ class Reassembly {
 
  private:
   std::uint32_t head_ = HeldPool::kNone;
-  std::uint16_t count_ = 0;
+  std::uint16_t count_ = 0, arrivals_ = 0;
 };
 
 }  // namespace cutwater::splice

@@ -1,6 +1,8 @@
 #include "splice/translate.hpp"
 
 #include <algorithm>
+#include <array>
+#include <tuple>
 
 #include "splice/custody.hpp"
 
@@ -152,21 +154,38 @@ std::uint8_t sack_to_client(Resources& r, const Flow& f, const wire::TcpOptions&
   return to.sack_count;
 }
 
+// The runs that changed last, newest first (RFC 2018 4): with more runs than blocks the sender hears of each when it grows, and
+// does not resend what is here.
 void add_held_sack(const Resources& r, const Flow& f, const Reassembly& ahead, SeqNum next, wire::TcpOptions& to) noexcept {
   if (!f.has_sack() || ahead.empty()) return;
-  wire::SackBlock run{next, next};
+  struct Run {
+    wire::SackBlock block;
+    std::uint16_t arrival = 0;
+  };
+  const auto came_after = [](const Run& a, const Run& b) { return static_cast<std::int16_t>(a.arrival - b.arrival) > 0; };
+  std::array<Run, std::tuple_size_v<decltype(to.sack)> + 1> newest{};  // and one to put the next into
+  std::size_t count = 0;
+  Run run{{next, next}};
   const auto close_run = [&] {
-    if (run.begin != run.end && before(next, run.begin)) add_block(to, run, max_sack_blocks(f));
+    if (!before(next, run.block.begin)) return;
+    std::size_t at = count;
+    for (; at > 0 && came_after(run, newest[at - 1]); --at) newest[at] = newest[at - 1];
+    newest[at] = run;
+    count = std::min(count + 1, newest.size() - 1);
   };
   ahead.each(r.held, [&](const Held& held) {
-    if (held.begin != run.end) {
+    const Run one{{held.begin, held.end()}, held.arrival};
+    if (held.begin != run.block.end) {
       close_run();
-      run.begin = held.begin;
+      run = one;
+    } else {
+      run.block.end = held.end();
+      if (came_after(one, run)) run.arrival = one.arrival;
     }
-    run.end = held.end();
-    return to.sack_count < max_sack_blocks(f);
+    return true;
   });
   close_run();
+  for (std::size_t i = 0; i < count; ++i) add_block(to, newest[i].block, max_sack_blocks(f));
 }
 
 }  // namespace cutwater::splice
