@@ -149,7 +149,9 @@ bool take_server_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept {
   }
   if (before(s.ack, f.up.plain_una)) return true;
   const SeqNum edge = s.ack + (static_cast<std::uint32_t>(s.window) << f.server_tcp.window_shift);
-  const bool is_duplicate = s.ack == f.up.plain_una && edge == f.up.server_edge && s.payload_bytes == 0 && !s.has(wire::kFin | wire::kSyn);
+  const bool is_repeated = s.ack == f.up.plain_una && s.payload_bytes == 0 && !s.has(wire::kFin | wire::kSyn);
+  // With SACK the blocks tell a repetition; the window may move while a reader drains or a buffer grows (RFC 6675 2).
+  const bool is_duplicate = is_repeated && (edge == f.up.server_edge || s.options.sack_count != 0);
   f.up.server_edge = edge;
   acknowledge_up(r, f, s.ack);
   if (f.custody != nullptr) custody_on_server_ack(r, f, s.ack, s.options, is_duplicate);

@@ -22,6 +22,13 @@ bool take_previous(Resources& r, Flow& f) noexcept {
   return f.previous != nullptr;
 }
 
+// Expanded keys are found by epoch, which wraps after 256: what an earlier epoch of the same name left is taken away, and so is
+// the one that no span needs any more.
+void forget_expanded(Resources& r, const Flow& f, record::KeyId::Direction direction, std::uint8_t epoch) noexcept {
+  r.keys.erase({f.index, f.generation, epoch, direction});
+  r.keys.erase({f.index, f.generation, static_cast<std::uint8_t>(epoch - 2), direction});
+}
+
 }  // namespace
 
 void change_up_keys(Resources& r, Flow& f) noexcept {
@@ -31,6 +38,7 @@ void change_up_keys(Resources& r, Flow& f) noexcept {
   f.up_keys = record::derive_keys(*f.suite, f.up_secret);
   f.up.number = 0;
   ++f.up.epoch;
+  forget_expanded(r, f, record::KeyId::Direction::up, f.up.epoch);
 }
 
 bool is_up_epoch_busy(Resources& r, const Flow& f) noexcept { return has_old_spans(r, f.up.spans, f.up.epoch); }
@@ -56,6 +64,7 @@ void change_down_keys_if_due(Resources& r, Flow& f) noexcept {
   f.down_keys = record::derive_keys(*f.suite, f.down_secret);
   f.down.number = 0;
   ++f.down.epoch;
+  forget_expanded(r, f, record::KeyId::Direction::down, f.down.epoch);
   f.down.update = UpdateState::none;
   r.counters.add(Count::key_updates_sent);
 }

@@ -181,7 +181,9 @@ void drain_ahead(Resources& r, Flow& f) noexcept {
     if (f.up.ahead.empty() || f.up.ahead.front(r.held).begin != f.up.cipher_next) return;
     const Held held = f.up.ahead.pop_front(r.held);
     const port::Packet packet{held.data, held.bytes, held.chunk};
-    const Verdict v = take_in_order(r, f, nullptr, held.flags, held.traffic_class, {held.data, held.bytes}, packet);
+    // The client was told of it by SACK and may never send it again, so we answer for it as long as there is room.
+    Verdict v = into_custody(r, f, {held.data, held.bytes});
+    if (v.action == Action::drop) v = take_in_order(r, f, nullptr, held.flags, held.traffic_class, {held.data, held.bytes}, packet);
     if (v.action != Action::forward) r.chunks.put(held.chunk);
     if (v.action == Action::drop) r.counters.add(v.reason);
     const bool is_whole = f.state == FlowState::established && held.end() == f.up.cipher_next;
