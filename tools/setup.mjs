@@ -21,7 +21,7 @@ Exit codes: 0 ready, 1 something is missing or failed (the last lines say what),
 const purposes = {
   build: { packages: ['build'], targets: ['cutwater_addon'] },
   demo: { packages: ['build', 'demo'], targets: ['cutwater_addon'] },
-  test: { packages: ['build', 'test'], targets: ['cutwater_addon', 'cutwater_tests'] },
+  test: { packages: ['build', 'test'], targets: ['cutwater_addon', 'cutwater_tests', 'cutwater-relay'] },
   bench: { packages: ['build', 'bench'], targets: ['cutwater_addon'] },
   fuzz: { packages: ['build', 'fuzz'], targets: [] },
   sanitize: { packages: ['build', 'sanitize'], targets: [] },

@@ -261,6 +261,9 @@ void take_held_ciphertext(Resources& r, Flow& f) noexcept { drain_ahead(r, f); }
 
 void go_on(Resources& r, Flow& f) noexcept {
   settle_fins(r, f);
+  // A client that asked for new keys is answered now, not when the server happens to say something again.
+  const bool owes_update = f.state == FlowState::established && f.down.update == UpdateState::owed && f.down.fin == FinState::none;
+  if (owes_update) change_down_keys_if_due(r, f);
   send_local(r, f);
   if (f.local != nullptr && f.local->is_empty()) release_local(r, f);
   if (f.state == FlowState::established) {

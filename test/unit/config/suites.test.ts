@@ -12,7 +12,7 @@ it('has the suites of native/record/suite.cpp, number for number', () => {
     version: string
   }>(
     rows.map(([, version, iana, name]) => [
-      name,
+      name ?? '',
       { iana: Number.parseInt(iana ?? '', 16), version: `1.${version?.[1]}` },
     ]),
   )
