@@ -14,7 +14,7 @@ const levels = [
   ['path'],
   ['session', 'hello', 'secure'],
   ['splice', 'datagram'],
-  ['record', 'flow', 'port'],
+  ['record', 'flow', 'port', 'balance'],
   ['wire'],
   ['base', 'xdp'],
 ]
