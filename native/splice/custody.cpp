@@ -153,7 +153,7 @@ bool enter_custody(Resources& r, Flow& f) noexcept {
   custody->queue.start(f.up.plain_next);
   custody->ready = f.up.plain_next;
   custody->partial = Custody::Partial{};
-  custody->control.start(f.up.plain_next, f.server_tcp.mss, f.up.server_edge, 0);
+  custody->control.start(f.up.plain_next, f.server_tcp.mss, f.up.server_edge, f.has_sack());
   f.custody = custody;
   r.counters.add(Count::custody_entered);
   return true;

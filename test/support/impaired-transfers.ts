@@ -32,6 +32,10 @@ export async function startComparison(lab: Lab): Promise<void> {
   for (const host of [lab.network.client, lab.network.appliance, lab.network.server]) {
     await host.output(['sysctl', '-qw', 'net.ipv4.tcp_no_metrics_save=1'])
   }
+  const { congestion } = lab.options
+  if (congestion !== undefined) {
+    await lab.network.appliance.output(['sysctl', '-qw', `net.ipv4.tcp_congestion_control=${congestion}`]) // nginx's
+  }
   await startSink(lab.network.server, kSinkPort, { hash: true, ...congestionOf(lab) })
   await startNginxPeer(lab.network, kSinkPort, lab.trust.server.ecdsa)
 }
@@ -75,6 +79,7 @@ export async function move(lab: Lab, transfers: Transfers): Promise<number[]> {
 
 /** Quartiles of repeated times, as a person reads them. */
 export function spreadOf(times: readonly number[]): string {
+  if (times.length === 0) return '-'
   const sorted = [...times].sort((a, b) => a - b)
   const at = (part: number): string => (sorted[Math.round((sorted.length - 1) * part)] ?? Number.NaN).toFixed(0)
   return `${at(0.5)} ms [${at(0.25)}..${at(0.75)}]`
@@ -85,6 +90,7 @@ export function spreadOf(times: readonly number[]): string {
  * from what was seen (bootstrap, with a fixed sequence so that the same figures say the same).
  */
 export function ratioOf(times: readonly number[], base: readonly number[]): string {
+  if (times.length === 0 || base.length === 0) return '-'
   let state = 1
   const draw = (values: readonly number[]): number => {
     const again = values.map(() => {
