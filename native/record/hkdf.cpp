@@ -1,11 +1,9 @@
 #include "record/hkdf.hpp"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
+#include <array>
 
-#include "base/secret.hpp"
+#include "record/hmac.hpp"
 
 namespace cutwater::record {
 
@@ -42,18 +40,6 @@ class Message {
   bool is_whole_ = true;
 };
 
-using Digest = Secret<EVP_MAX_MD_SIZE>;
-
-bool hmac(Hash hash, Bytes key, Bytes message, Digest& out) noexcept {
-  std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest;
-  unsigned int bytes = 0;
-  const EVP_MD* const md = hash == Hash::sha256 ? EVP_sha256() : EVP_sha384();
-  const bool is_done = HMAC(md, key.data(), static_cast<int>(key.size()), message.data(), message.size(), digest.data(), &bytes) != nullptr;
-  out.assign({digest.data(), is_done ? bytes : 0});
-  wipe(digest.data(), digest.size());
-  return is_done;
-}
-
 /// Copies as much of `block` as still fits. Returns: what of `out` is still to be filled.
 MutableBytes fill(MutableBytes out, Bytes block) noexcept {
   const std::size_t n = std::min(out.size(), block.size());
@@ -70,10 +56,11 @@ bool hkdf_expand(Hash hash, Bytes secret, Bytes info, MutableBytes out) noexcept
   for (std::uint8_t counter = 1; !rest.empty(); ++counter) {
     message.restart();
     message.add(block.expose()).add(info).add(counter);
-    if (!message.is_whole() || counter == 0 || !hmac(hash, secret, message.view(), block)) {
+    if (!message.is_whole() || counter == 0) {
       wipe(out.data(), out.size());
       return false;
     }
+    block = hmac(hash, secret, message.view());
     rest = fill(rest, block.expose());
   }
   return true;
@@ -93,21 +80,17 @@ bool prf_tls12(Hash hash, Bytes secret, std::string_view label, Bytes seed, Muta
   Message<kMaxLabelAndSeedBytes> first;
   first.add(label).add(seed);
   Message<kMaxHashBytes + kMaxLabelAndSeedBytes> message;
-  Digest a, block;  // A(i) of RFC 5246 5, and the output block it gives
-  bool is_right = first.is_whole() && hmac(hash, secret, first.view(), a);
-  for (MutableBytes rest = out; is_right && !rest.empty();) {
+  if (!first.is_whole()) {
+    wipe(out.data(), out.size());
+    return false;
+  }
+  Digest a = hmac(hash, secret, first.view());  // A(i) of RFC 5246 5
+  for (MutableBytes rest = out; !rest.empty(); a = hmac(hash, secret, a.expose())) {
     message.restart();
     message.add(a.expose()).add(first.view());
-    is_right = hmac(hash, secret, message.view(), block);
-    rest = is_right ? fill(rest, block.expose()) : rest;
-    if (is_right && !rest.empty()) {
-      message.restart();
-      message.add(a.expose());
-      is_right = hmac(hash, secret, message.view(), a);
-    }
+    rest = fill(rest, hmac(hash, secret, message.view()).expose());
   }
-  if (!is_right) wipe(out.data(), out.size());
-  return is_right;
+  return true;
 }
 
 }  // namespace cutwater::record

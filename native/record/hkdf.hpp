@@ -1,16 +1,13 @@
 // HKDF-Expand and the labels of TLS 1.3, the PRF of TLS 1.2: the arithmetic under traffic_secret.cpp.
-// HMAC is OpenSSL's. Thread: any; a few microseconds, never per packet. Source: RFC 5869 2.3, RFC 9846 7.1, RFC 5246 5.
+// Thread: any; a microsecond or two, never per packet. Source: RFC 5869 2.3, RFC 9846 7.1, RFC 5246 5.
 #pragma once
 
 #include "base/bytes.hpp"
-#include "record/suite.hpp"
+#include "record/hmac.hpp"
 
 namespace cutwater::record {
 
-inline constexpr std::size_t kMaxHashBytes = 48;  // SHA-384
-constexpr std::size_t hash_bytes(Hash hash) noexcept { return hash == Hash::sha256 ? 32 : 48; }
-
-/// Requires: out.size() <= 255 hashes. Returns: false when HMAC failed (out of memory); `out` is then wiped.
+/// Returns: false when `out` is longer than 255 hashes or `info` than a label can be; `out` is then wiped.
 bool hkdf_expand(Hash hash, Bytes secret, Bytes info, MutableBytes out) noexcept;
 
 /// Requires: label at most 249 bytes without its "tls13 " prefix, context at most 255.

@@ -8,8 +8,8 @@ namespace cutwater::record {
 
 namespace {
 
-// The derivations below fail only when OpenSSL finds no memory for an HMAC. There is then no key to go on with, and going on
-// with a predictable one would be worse than ending.
+// The derivations below fail only for lengths that no suite has. There is then no key to go on with, and going on with a
+// predictable one would be worse than ending.
 void require(bool is_derived) noexcept {
   if (!is_derived) std::abort();
 }
