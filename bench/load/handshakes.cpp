@@ -81,7 +81,7 @@ bool learn_session(const Options& options, Tls& tls) {
     if (established == Io::again) continue;
     if (put == 0) stream.write(request, put);
     const Io io = stream.read(answer, got);
-    if (io == Io::end || io == Io::failed) break;
+    if (io == Io::end || io == Io::failed || tls.session != nullptr) break;  // not every server closes when asked
   }
   return tls.session != nullptr;
 }

@@ -1,6 +1,7 @@
 #include "engine/engine.hpp"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -26,6 +27,14 @@ constexpr int kRefreshMs = 2000;
 constexpr std::uint8_t kOverheadTls12 = 29, kOverheadTls13 = 22;  // suite.hpp: the largest of each version
 
 Failure<Error> error(ErrorCode code, std::string message) { return {Error{code, std::move(message)}}; }
+
+/// Cores that this process may run on: taskset and cgroups count.
+std::uint32_t allowed_cores() {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  if (sched_getaffinity(0, sizeof cpus, &cpus) != 0) return std::thread::hardware_concurrency();
+  return static_cast<std::uint32_t>(CPU_COUNT(&cpus));
+}
 
 void fill_random(void* out, std::size_t bytes) { (void)!getrandom(out, bytes, 0); }
 
@@ -131,6 +140,7 @@ void Engine::Impl::start_workers() {
       if (from != to) handovers[std::size_t{from} * n + to] = std::make_unique<Handover>();
     }
   }
+  const bool shares_core = allowed_cores() < n + config.secure_threads;
   for (std::uint32_t i = 0; i < n; ++i) {
     path::PathConfig path_config{.max_flows = config.max_flows};
     fill_random(path_config.hash_seed, sizeof path_config.hash_seed);
@@ -144,7 +154,7 @@ void Engine::Impl::start_workers() {
       parts.outbound.push_back(handovers[std::size_t{i} * n + other].get());
     }
     workers.push_back(std::make_unique<Worker>(
-        WorkerConfig{.index = i, .workers = n, .cpu = config.first_cpu < 0 ? -1 : config.first_cpu + static_cast<int>(i), .busy_poll_us = config.busy_poll_us},
+        WorkerConfig{.index = i, .workers = n, .cpu = config.first_cpu < 0 ? -1 : config.first_cpu + static_cast<int>(i), .busy_poll_us = config.busy_poll_us, .shares_core = shares_core},
         std::move(parts)));
   }
   std::vector<Worker*> peers;

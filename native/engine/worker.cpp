@@ -81,13 +81,19 @@ void Worker::run() noexcept {
     if (worked != 0) {
       add(gauges_.busy_us, after - now);
       last_work_ = after;
-    } else if (config_.busy_poll_us != ~0U && after - last_work_ >= config_.busy_poll_us) {
+    } else if (has_polled_enough(after)) {
       sleep(after);
     }
     now = clock_now();
   }
   parts_.path->reset_flows(~0U, Reset::shutdown, clock_now());
   transmit();
+}
+
+bool Worker::has_polled_enough(Tick now) const noexcept {
+  if (config_.busy_poll_us == ~0U) return false;
+  if (config_.shares_core && parts_.secure->is_working()) return true;  // its reply wakes us
+  return now - last_work_ >= config_.busy_poll_us;
 }
 
 std::size_t Worker::turn(Tick now) noexcept {

@@ -24,6 +24,7 @@ struct WorkerConfig {
   std::uint32_t workers = 1;
   int cpu = -1;                       // -1: not pinned
   std::uint32_t busy_poll_us = 50;
+  bool shares_core = false;           // with a secure processor: what it polls away is taken from handshakes
 };
 
 /// What a worker owns, made by the control side before the thread starts.
@@ -76,6 +77,7 @@ class Worker final : path::EventSink, splice::TraceSink {
 
  private:
   void run() noexcept;
+  [[nodiscard]] bool has_polled_enough(Tick now) const noexcept;
   std::size_t turn(Tick now) noexcept;
   std::size_t receive(port::Port& port, path::Side side, Tick now) noexcept;
   std::size_t receive_one_arm(Tick now) noexcept;

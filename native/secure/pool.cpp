@@ -38,6 +38,7 @@ class Bell {
   void ring() noexcept {
     if (is_asleep_.exchange(false, std::memory_order_acq_rel)) ::eventfd_write(event_, 1);
   }
+  [[nodiscard]] bool is_asleep() const noexcept { return is_asleep_.load(std::memory_order_relaxed); }
   /// The owner. `is_idle` is asked after the intention to sleep is visible.
   template <class IsIdle>
   void sleep(int timeout_ms, IsIdle is_idle) noexcept {
@@ -188,6 +189,11 @@ PoolStats Pool::stats() const noexcept {
           .resumed = shared.resumed.load(relaxed),
           .failed = shared.failed.load(relaxed),
           .alive = shared.alive.load(relaxed)};
+}
+
+bool Pool::is_working() const noexcept {
+  const auto& threads = impl_->threads;
+  return std::any_of(threads.begin(), threads.end(), [](const auto& thread) { return !thread->bell.is_asleep(); });
 }
 
 void Pool::notify() noexcept {

@@ -78,6 +78,8 @@ class Pool {
   /// Runs everything that waits, on this thread. Requires: threads == 0.
   void run_pending();
   [[nodiscard]] PoolStats stats() const noexcept;
+  /// Whether a processor thread is awake: a worker on the same core asks before it polls on that thread's time. Any thread.
+  [[nodiscard]] bool is_working() const noexcept;
   /// Tells sleeping threads that requests were posted. Any worker; one atomic step a thread when they are awake.
   void notify() noexcept;
 

@@ -25,13 +25,18 @@ bool Processor::run(std::size_t budget, const std::function<void(std::uint32_t)>
       serve(lane, *request);
       has_worked = true;
       has_room = held_[lane].empty();
+      tell(lane, wake);  // after each: the client works on this flight while we sign the next
     }
-    if (!has_replied_[lane]) continue;
-    has_replied_[lane] = false;
-    has_worked = true;
-    if (wake) wake(static_cast<std::uint32_t>(lane));
+    has_worked = tell(lane, wake) || has_worked;
   }
   return has_worked;
+}
+
+bool Processor::tell(std::size_t lane, const std::function<void(std::uint32_t)>& wake) {
+  if (!has_replied_[lane]) return false;
+  has_replied_[lane] = false;
+  if (wake) wake(static_cast<std::uint32_t>(lane));
+  return true;
 }
 
 void Processor::reap() {

@@ -55,6 +55,8 @@ class Processor {
   static std::uint64_t key_of(std::size_t lane, Token token) noexcept {
     return static_cast<std::uint64_t>(lane) << 32 | token.flow;
   }
+  /// Wakes the link's worker when it has got replies. Returns: whether it had.
+  bool tell(std::size_t lane, const std::function<void(std::uint32_t)>& wake);
   void serve(std::size_t lane, Request& request);
   void start(std::size_t lane, Request& request);
   void feed(std::size_t at, const Request& request);
