@@ -41,6 +41,8 @@ export const advice = {
   records_resealed: 'Growing fast beside `records_sealed`: loss towards the clients',
   records_reopened: 'Growing fast beside `records_opened`: loss towards the servers',
   held_down_packets: 'Growing fast: clients with small windows, or packets of the servers out of order',
+  flows_moved: 'Growing: `cutwater servers` says which server fails',
+  servers_shunned: '`cutwater servers`; the log of that server',
   resets_answered: 'A burst after a restart is the connections of before. Else look for a scan',
 
   drop_short_header: 'Look at the sender with tcpdump',
@@ -66,6 +68,9 @@ export const advice = {
   drop_stale_record: 'Nothing while it is rare',
   drop_epoch_busy: 'Nothing',
   drop_no_neighbour: 'Is the server up? `ip neigh` in the appliance',
+  drop_no_server: '`cutwater servers` says which server is down and why',
+  drop_servers_full: 'Raise `maxSessions`, or add servers',
+  drop_no_source_port: 'Add addresses to `pool`',
   drop_after_close: 'Nothing',
   drop_handover_full: 'One worker is overloaded: more workers, or a better spread of the device (`ethtool -X`)',
 

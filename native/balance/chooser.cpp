@@ -25,16 +25,21 @@ Chooser::Chooser(const ServerSet& set, std::uint64_t seed)
 }
 
 std::optional<std::uint32_t> Chooser::choose(const Asking& who, Tick now, std::span<const std::uint32_t> tried) noexcept {
-  const Rule& rule = set_.rule();
-  if (rule.algorithm != Algorithm::consistent_hash) look(now, tried);
+  const auto chosen = choose_at(who, {.now = now, .tried = tried});
+  return chosen ? chosen : choose_at(who, {.now = now, .tried = tried, .shunned = Shunned::taken_too});
+}
+
+std::optional<std::uint32_t> Chooser::choose_at(const Asking& who, const Moment& moment) noexcept {
+  const Algorithm algorithm = set_.rule().algorithm;
+  if (algorithm != Algorithm::consistent_hash) look(moment);
   // Each round either counts a session or finds a server that another worker has just filled.
   for (std::size_t round = 0; round <= set_.members().size(); ++round) {
     std::optional<std::uint32_t> chosen;
-    switch (rule.algorithm) {
+    switch (algorithm) {
       case Algorithm::least_sessions: chosen = least_loaded(); break;
       case Algorithm::round_robin: chosen = in_turn(); break;
       case Algorithm::two_choices: chosen = of_two(); break;
-      case Algorithm::consistent_hash: chosen = by_hash(who, now, tried); break;
+      case Algorithm::consistent_hash: chosen = by_hash(who, moment); break;
     }
     if (!chosen) return std::nullopt;
     if (set_.members()[*chosen].tally->open(set_.members()[*chosen].max_sessions)) return chosen;
@@ -43,17 +48,18 @@ std::optional<std::uint32_t> Chooser::choose(const Asking& who, Tick now, std::s
   return std::nullopt;
 }
 
-bool Chooser::may_take(std::uint32_t index, Tick now, std::span<const std::uint32_t> tried) const noexcept {
+bool Chooser::may_take(std::uint32_t index, const Moment& moment) const noexcept {
   const Member& member = set_.members()[index];
-  if (member.weight == 0 || !member.tally->may_take(now)) return false;
+  if (member.weight == 0 || !member.tally->may_take()) return false;
+  if (moment.shunned == Shunned::left_out && member.tally->is_shunned(moment.now)) return false;
   if (member.max_sessions != 0 && member.tally->sessions() >= member.max_sessions) return false;
-  return std::find(tried.begin(), tried.end(), index) == tried.end();
+  return std::find(moment.tried.begin(), moment.tried.end(), index) == moment.tried.end();
 }
 
-void Chooser::look(Tick now, std::span<const std::uint32_t> tried) noexcept {
+void Chooser::look(const Moment& moment) noexcept {
   for (std::uint32_t i = 0; i < candidates_.size(); ++i) {
     const Member& member = set_.members()[i];
-    candidates_[i].weight = may_take(i, now, tried) ? weight_now(member, set_.rule(), now) : 0;
+    candidates_[i].weight = may_take(i, moment) ? weight_now(member, set_.rule(), moment.now) : 0;
     candidates_[i].sessions = member.tally->sessions();
   }
 }
@@ -114,7 +120,7 @@ std::uint32_t Chooser::draw(std::uint64_t total) noexcept {
 
 // The server the table names, or, when that one cannot take the flow, the one it names for the hash of the next attempt: so only flows of
 // servers that are away go elsewhere, all over the rest, and nodes that see the same health still agree.
-std::optional<std::uint32_t> Chooser::by_hash(const Asking& who, Tick now, std::span<const std::uint32_t> tried) const noexcept {
+std::optional<std::uint32_t> Chooser::by_hash(const Asking& who, const Moment& moment) const noexcept {
   constexpr std::uint8_t kAttempts = 32;  // with half of the servers away, all 32 miss once in 4 billion; then any will do
   std::array<std::uint8_t, 19> bytes{};
   std::memcpy(bytes.data(), who.address.bytes.data(), 16);
@@ -124,12 +130,12 @@ std::optional<std::uint32_t> Chooser::by_hash(const Asking& who, Tick now, std::
     bytes[18] = attempt;
     const std::uint16_t index = set_.table()->at(siphash(set_.rule().hash_key, bytes));
     if (index == Maglev::kNobody) return std::nullopt;
-    if (may_take(index, now, tried)) return index;
+    if (may_take(index, moment)) return index;
     if (attempt == 0) first = index;
   }
   const auto n = static_cast<std::uint32_t>(candidates_.size());
   for (std::uint32_t i = 1; i < n; ++i) {
-    if (may_take((first + i) % n, now, tried)) return (first + i) % n;
+    if (may_take((first + i) % n, moment)) return (first + i) % n;
   }
   return std::nullopt;
 }

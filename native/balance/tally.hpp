@@ -4,6 +4,7 @@
 // Thread: any. Implements: A8.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -16,10 +17,12 @@ enum class Admission : std::uint8_t { enabled, draining };
 /// What active checks say; a server that nobody checks is up.
 enum class Health : std::uint8_t { up, down };
 
-/// When a server's failures towards clients shun it. Failures: a SYN that nobody answered or that was refused, a reset
-/// before the first byte.
+/// How a server can fail a client: a SYN that it refused or left without an answer; a reset before it had said anything.
+enum class Failing : std::uint8_t { connect, early_reset };
+
+/// When failures shun a server: it gets no new flows for a while, unless there is no other.
 struct PassiveRule {
-  std::uint32_t failures = 3;               // in a row; 0: never
+  std::uint32_t failures = 3;               // of one kind in a row; 0: never
   std::uint64_t shun_us = 10'000'000;       // then no new flows for so long; the first failure after that shuns again
 };
 
@@ -37,13 +40,15 @@ class Tally {
   }
   void close() noexcept { sessions_.fetch_sub(1, std::memory_order_relaxed); }
 
-  void note_answer() noexcept {
-    if (failures_in_a_row_.load(std::memory_order_relaxed) != 0) failures_in_a_row_.store(0, std::memory_order_relaxed);
+  /// It did not fail in this way.
+  void note_success(Failing kind) noexcept {
+    auto& in_a_row = in_a_row_[static_cast<std::size_t>(kind)];
+    if (in_a_row.load(std::memory_order_relaxed) != 0) in_a_row.store(0, std::memory_order_relaxed);
   }
   /// Returns: true when this failure shuns the server from now on.
-  bool note_failure(const PassiveRule& rule, Tick now) noexcept {
+  bool note_failure(Failing kind, const PassiveRule& rule, Tick now) noexcept {
     failures_.fetch_add(1, std::memory_order_relaxed);
-    const std::uint32_t in_a_row = failures_in_a_row_.fetch_add(1, std::memory_order_relaxed) + 1;
+    const std::uint32_t in_a_row = in_a_row_[static_cast<std::size_t>(kind)].fetch_add(1, std::memory_order_relaxed) + 1;
     if (rule.failures == 0 || in_a_row < rule.failures || is_shunned(now)) return false;
     shunned_until_us_.store(now.us + rule.shun_us, std::memory_order_relaxed);
     return true;
@@ -54,16 +59,15 @@ class Tally {
   void set(Health health, Tick now) noexcept {
     if (health_.exchange(health, std::memory_order_relaxed) == health || health == Health::down) return;
     up_since_us_.store(now.us, std::memory_order_relaxed);
-    failures_in_a_row_.store(0, std::memory_order_relaxed);
+    note_success(Failing::connect);
+    note_success(Failing::early_reset);
     shunned_until_us_.store(0, std::memory_order_relaxed);
   }
   /// A server that joins a running service: its slow start begins. One that was there from the start needs none.
   void join(Tick now) noexcept { up_since_us_.store(now.us, std::memory_order_relaxed); }
 
   [[nodiscard]] bool is_shunned(Tick now) const noexcept { return now.us < shunned_until_us_.load(std::memory_order_relaxed); }
-  [[nodiscard]] bool may_take(Tick now) const noexcept {
-    return admission() == Admission::enabled && health() == Health::up && !is_shunned(now);
-  }
+  [[nodiscard]] bool may_take() const noexcept { return admission() == Admission::enabled && health() == Health::up; }
   [[nodiscard]] Admission admission() const noexcept { return admission_.load(std::memory_order_relaxed); }
   [[nodiscard]] Health health() const noexcept { return health_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint32_t sessions() const noexcept { return sessions_.load(std::memory_order_relaxed); }
@@ -74,7 +78,7 @@ class Tally {
 
  private:
   alignas(64) std::atomic<std::uint32_t> sessions_{0};
-  std::atomic<std::uint32_t> failures_in_a_row_{0};
+  std::array<std::atomic<std::uint32_t>, 2> in_a_row_{};
   std::atomic<std::uint64_t> opened_{0}, failures_{0};
   std::atomic<std::uint64_t> shunned_until_us_{0}, up_since_us_{0};
   std::atomic<Admission> admission_{Admission::enabled};

@@ -38,6 +38,9 @@ namespace cutwater {
   X(flows_established, "TLS handshakes completed")                                 \
   X(flows_resumed, "of those, resumed")                                            \
   X(flows_closed, "flows that ended cleanly on both sides")                        \
+  X(flows_moved, "flows that another server got because the first refused or did not answer (A8)") \
+  X(servers_shunned, "times a server failed so often in a row that it gets nothing for a while") \
+  X(ports_translated, "flows whose port was changed towards the server, where another flow had it already") \
   X(resets_answered, "packets without a flow answered with RST")                   \
   X(too_big_translated, "ICMP packet too big, believed and translated")            \
   X(challenge_acks, "challenge acknowledgements (RFC 5961)")                       \

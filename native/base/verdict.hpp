@@ -33,6 +33,9 @@ namespace cutwater {
   X(stale_record, "a resent record that does not open: damaged on the way; the first copy stands")                   \
   X(epoch_busy, "a second key update before the first was acknowledged: repaired by retransmission")                 \
   X(no_neighbour, "the server's link address is not known yet")                                                      \
+  X(no_server, "a new flow, and every server of its service is down or draining; answered with RST")                 \
+  X(servers_full, "a new flow, and every server of its service has maxSessions; the client asks again")              \
+  X(no_source_port, "no free port of the pool towards the server: more pool addresses")                              \
   X(after_close, "data for a flow that has ended")
 
 #define CUTWATER_RESETS(X)                                                                                           \

@@ -27,13 +27,6 @@ std::uint16_t offered_mss(const wire::TcpOptions& options, bool is_v4) noexcept 
   return options.mss != 0 ? options.mss : is_v4 ? kDefaultMssV4 : kDefaultMssV6;
 }
 
-const splice::Route* find_route(State& s, const wire::Segment& seg) noexcept {
-  for (const splice::Route& route : s.route_sets.back().routes) {
-    if (route.service.port == seg.destination_port && route.service.address == seg.destination) return &route;
-  }
-  return nullptr;
-}
-
 void trace_syn(State& s, std::uint32_t flow, splice::TraceSide side, const wire::Header& h) noexcept {
   s.r.trace->record({.at_us = s.r.now.us, .flow = flow, .side = side, .direction = splice::TraceDirection::tx, .flags = h.flags,
                      .note = splice::TraceNote::passed, .seq = h.seq.value, .ack = h.ack.value, .window = h.window});
@@ -70,11 +63,27 @@ Verdict pass_syn(State& s, std::uint32_t flow, splice::TraceSide side, const wir
 
 Verdict pass_syn_to_server(State& s, Flow& f, const wire::Segment& seg) noexcept {
   const bool is_v4 = f.client.address.is_v4();
+  const splice::End source{f.source(), f.source_port};
   const std::uint16_t client_mss = std::min(offered_mss(seg.options, is_v4), link_mss(s.r.client_link, is_v4));
   const auto room = static_cast<std::uint16_t>(std::max<int>(client_mss - f.route->policy.overhead_bytes, kMinMss));
   const std::uint16_t mss = std::min(room, link_mss(s.r.server_link, is_v4));
   s.counters.add(Count::packets_to_servers);
-  return pass_syn(s, f.index, splice::TraceSide::server, seg, s.r.server_link, f.route->server_mac, f.client, f.route->server, mss, s.r.to_server);
+  return pass_syn(s, f.index, splice::TraceSide::server, seg, s.r.server_link, f.route->server_mac, source, f.route->server, mss, s.r.to_server);
+}
+
+// The SYN of a client once more, to another server than it was made for: from what the flow has kept of it.
+Verdict repeat_syn_to_server(State& s, Flow& f) noexcept {
+  wire::Segment syn;
+  syn.seq = f.up.cipher_next - 1U;
+  syn.flags = wire::kSyn;
+  syn.window = 0xffff;  // holds until the handshake's first acknowledgement, which shows none
+  syn.ttl = f.client_tcp.ttl;
+  syn.options.mss = f.client_tcp.mss;
+  syn.options.has_sack_permitted = f.has_sack();
+  syn.options.has_timestamps = f.has_timestamps();
+  syn.options.ts_value = f.client_tcp.ts_value;
+  if ((f.option_flags & Flow::kScale) != 0) syn.options.window_scale = static_cast<std::int8_t>(f.client_tcp.window_shift);
+  return pass_syn_to_server(s, f, syn);
 }
 
 Verdict pass_syn_to_client(State& s, Flow& f, const wire::Segment& seg) noexcept {
@@ -93,7 +102,8 @@ void learn_client(State& s, Flow& f, const wire::Segment& seg) noexcept {
   f.client_tcp.ttl = static_cast<std::uint8_t>(seg.ttl > 1 ? seg.ttl - 1 : 1);
   f.client_tcp.ts_value = seg.options.ts_value;
   f.option_flags = static_cast<std::uint8_t>((seg.options.has_timestamps ? Flow::kTimestamps : 0) |
-                                             (seg.options.has_sack_permitted ? Flow::kSack : 0));
+                                             (seg.options.has_sack_permitted ? Flow::kSack : 0) |
+                                             (seg.options.window_scale >= 0 ? Flow::kScale : 0));
   f.up.cipher_next = f.up.plain_next = f.up.first_plain = f.up.plain_una = f.up.ack_shown = seg.seq + 1U;
   f.up.server_edge = f.up.edge_shown = f.up.cipher_next;
 }
@@ -103,7 +113,7 @@ void learn_server(State& s, Flow& f, const wire::Segment& seg) noexcept {
   const bool is_v4 = f.client.address.is_v4();
   const bool has_timestamps = f.has_timestamps() && seg.options.has_timestamps;
   const bool has_sack = f.has_sack() && seg.options.has_sack_permitted;
-  f.option_flags = static_cast<std::uint8_t>((has_timestamps ? Flow::kTimestamps : 0) | (has_sack ? Flow::kSack : 0));
+  f.option_flags = static_cast<std::uint8_t>((has_timestamps ? Flow::kTimestamps : 0) | (has_sack ? Flow::kSack : 0) | (f.option_flags & Flow::kScale));
   f.server_tcp.mss = std::max(std::min(offered_mss(seg.options, is_v4), link_mss(s.r.server_link, is_v4)), kMinMss);
   if (has_timestamps) {
     f.server_tcp.mss = static_cast<std::uint16_t>(f.server_tcp.mss - kTimestampBytes);
@@ -118,17 +128,21 @@ void learn_server(State& s, Flow& f, const wire::Segment& seg) noexcept {
   f.up.server_edge = f.up.edge_shown = seg.ack + seg.window;
 }
 
-Verdict admit_new(State& s, Work& w, const splice::Route& route) noexcept {
-  if (!route.has_server_mac) return dropped(Drop::no_neighbour);
+// All down: the client hears so at once. All full: silence, and the client asks again in a second.
+Verdict turn_away(State& s, Work& w, Drop why) noexcept {
+  if (why == Drop::no_server) (void)refuse(s, Side::client, w);
+  return dropped(why);
+}
+
+Verdict admit_new(State& s, Work& w, Listener& listener) noexcept {
   Flow* f = s.flows.take();
   if (f == nullptr) return dropped(Drop::flow_table_full);
-  f->route = &route;
   f->client = {w.segment.source, w.segment.source_port};
-  if (!enlist(s, *f)) {
+  if (const Drop why = place(s, listener, *f); why != Drop::none) {
     s.flows.put(*f);
-    return dropped(Drop::flow_table_full);
+    return turn_away(s, w, why);
   }
-  ++s.route_sets.back().flows;
+  (void)enlist_client(s, *f);  // the table has two places for each flow
   learn_client(s, *f, w.segment);
   f->state = FlowState::syn_sent;
   f->expires = s.r.now + kSynTimeoutUs;
@@ -140,6 +154,16 @@ Verdict admit_new(State& s, Work& w, const splice::Route& route) noexcept {
   w.generation = f->generation;
   if (s.r.trace != nullptr) trace_in(s, Side::client, w);
   return pass_syn_to_server(s, *f, w.segment);
+}
+
+// The client asks again: the SYN was lost on either way, or its server is not there. Another server may be.
+Verdict take_repeated_syn(State& s, Flow& f, const wire::Segment& seg) noexcept {
+  if (f.state == FlowState::syn_sent) {
+    learn_client(s, f, seg);
+    note_failure(s, f, balance::Failing::connect);
+    (void)move_on(s, f);
+  }
+  return pass_syn_to_server(s, f, seg);
 }
 
 bool may_make_room(const Flow& f, const wire::Segment& seg) noexcept {
@@ -159,7 +183,7 @@ Verdict admit(State& s, Work& w) noexcept {
   if (w.flow != nullptr) {
     Flow& f = *w.flow;
     const bool is_repeated = seg.seq + 1U == f.up.cipher_next;
-    if (is_repeated && (f.state == FlowState::syn_sent || f.state == FlowState::syn_answered)) return pass_syn_to_server(s, f, seg);
+    if (is_repeated && (f.state == FlowState::syn_sent || f.state == FlowState::syn_answered)) return take_repeated_syn(s, f, seg);
     if (!may_make_room(f, seg)) {
       s.counters.add(Count::challenge_acks);
       splice::owe_ack_to_client(s.r, f);
@@ -170,12 +194,12 @@ Verdict admit(State& s, Work& w) noexcept {
     w.flow = nullptr;
   }
   if (seg.options.has_signature) return dropped(Drop::bad_flags);
-  const splice::Route* route = find_route(s, seg);
-  if (route == nullptr) {
+  Listener* listener = s.route_sets.back().find(seg.destination, seg.destination_port);
+  if (listener == nullptr) {
     const Verdict v = refuse(s, Side::client, w);
     return v.action == Action::drop ? dropped(Drop::no_service) : v;
   }
-  return admit_new(s, w, *route);
+  return admit_new(s, w, *listener);
 }
 
 Verdict answer_from_server(State& s, Work& w) noexcept {
@@ -183,11 +207,14 @@ Verdict answer_from_server(State& s, Work& w) noexcept {
   const wire::Segment& seg = w.segment;
   if (!seg.has(wire::kAck) || seg.ack != f.up.plain_next) return dropped(Drop::bad_ack);
   if (seg.has(wire::kRst)) {
+    note_failure(s, f, balance::Failing::connect);
+    if (f.state == FlowState::syn_sent && move_on(s, f)) return repeat_syn_to_server(s, f);
     splice::pass_reset_to_client(s.r, f, Reset::server_refused);
     return kConsume;
   }
   if (!seg.has(wire::kSyn)) return dropped(Drop::bad_flags);
   if (f.state == FlowState::syn_sent) {
+    f.route->tally->note_success(balance::Failing::connect);
     learn_server(s, f, seg);
     f.state = FlowState::syn_answered;
     f.last_active = s.r.now;

@@ -10,8 +10,9 @@
 namespace cutwater::path {
 namespace {
 
-splice::Route to_route(const Service& service, const Server& server, std::uint32_t generation) noexcept {
+splice::Route to_route(const Service& service, const Server& server, const balance::ServerSet& set, std::size_t index, std::uint32_t generation) noexcept {
   splice::Route route;
+  route.tally = set.members()[index].tally.get();
   route.service = {service.address, service.port};
   route.server = {server.address, server.port};
   route.server_mac = server.hop.mac;
@@ -23,8 +24,39 @@ splice::Route to_route(const Service& service, const Server& server, std::uint32
                   .rekey_after_records = service.rekey_after_records,
                   .idle_timeout_ms = service.idle_timeout_ms,
                   .handshake_timeout_ms = service.handshake_timeout_ms,
-                  .overhead_bytes = service.overhead_bytes};
+                  .overhead_bytes = service.overhead_bytes,
+                  .passive = set.rule().passive};
   return route;
+}
+
+// For a path that nobody has told of others: it counts for itself.
+std::shared_ptr<const balance::ServerSet> set_of(const Service& service) {
+  if (service.set) return service.set;
+  std::vector<balance::Member> members;
+  for (const Server& server : service.servers) {
+    members.push_back({.address = server.address, .port = server.port, .tally = std::make_shared<balance::Tally>()});
+  }
+  return std::make_shared<balance::ServerSet>(std::move(members), balance::Rule{});
+}
+
+void add_listener(State& s, RouteSet& to, const Service& service, std::uint32_t generation) {
+  if (service.servers.empty()) return;
+  const auto servers = set_of(service);
+  const auto first = static_cast<std::uint32_t>(to.routes.size());
+  for (std::size_t i = 0; i < service.servers.size(); ++i) {
+    splice::Route route = to_route(service, service.servers[i], *servers, i, generation);
+    if (service.pool.empty()) to.routes.push_back(route);
+    for (const IpAddress& address : service.pool) {
+      route.has_pool = true;
+      route.pool = address;
+      to.routes.push_back(route);
+    }
+  }
+  to.add({.first_route = first,
+          .routes_per_server = static_cast<std::uint32_t>(std::max<std::size_t>(service.pool.size(), 1)),
+          .servers = servers,
+          .chooser = balance::Chooser(*servers, s.seed++ * 0x9e37'79b9'7f4a'7c15ULL)},
+         service.address, service.port);
 }
 
 splice::LinkSide to_link(const SideConfig& side) noexcept { return {side.mac, side.mtu, side.vlan}; }
@@ -49,9 +81,7 @@ void Path::configure(std::shared_ptr<const Services> services) noexcept {
   s.r.server_link = to_link(services->server);
   RouteSet set;
   const auto generation = static_cast<std::uint32_t>(s.route_sets.size());
-  for (const Service& service : services->list) {
-    for (const Server& server : service.servers) set.routes.push_back(to_route(service, server, generation));
-  }
+  for (const Service& service : services->list) add_listener(s, set, service, generation);
   s.route_sets.push_back(std::move(set));
   std::erase_if(s.route_sets, [&](const RouteSet& old) { return old.flows == 0 && &old != &s.route_sets.back(); });
 }
@@ -80,10 +110,8 @@ void Path::reset_flows(std::uint32_t service, Reset reason, Tick now) noexcept {
 Side Path::side_of(Bytes packet) const noexcept {
   Tuple t;
   if (!peek(packet, t)) return Side::server;
-  for (const RouteSet& set : impl_->state.route_sets) {
-    for (const splice::Route& route : set.routes) {
-      if (route.service.port == t.destination_port && route.service.address == t.destination) return Side::client;
-    }
+  for (RouteSet& set : impl_->state.route_sets) {
+    if (set.find(t.destination, t.destination_port) != nullptr) return Side::client;
   }
   return Side::server;
 }

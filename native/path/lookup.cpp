@@ -9,16 +9,17 @@ using splice::Flow;
 flow::FlowKey client_key(const IpAddress& client, std::uint16_t client_port, const splice::End& service) noexcept {
   return {client, service.address, client_port, service.port, 0};
 }
-flow::FlowKey server_key(const splice::End& server, const IpAddress& client, std::uint16_t client_port) noexcept {
-  return {server.address, client, server.port, client_port, 1};
+flow::FlowKey server_key(const splice::End& server, const IpAddress& source, std::uint16_t source_port) noexcept {
+  return {server.address, source, server.port, source_port, 1};
 }
+flow::FlowKey server_key(const Flow& f) noexcept { return server_key(f.route->server, f.source(), f.source_port); }
 
 bool is_from_client(const Flow& f, const wire::Segment& s) noexcept {
   return f.client.port == s.source_port && f.route->service.port == s.destination_port && f.client.address == s.source &&
          f.route->service.address == s.destination;
 }
 bool is_from_server(const Flow& f, const wire::Segment& s) noexcept {
-  return f.client.port == s.destination_port && f.route->server.port == s.source_port && f.client.address == s.destination &&
+  return f.source_port == s.destination_port && f.route->server.port == s.source_port && f.source() == s.destination &&
          f.route->server.address == s.source;
 }
 
@@ -41,13 +42,21 @@ void lookup(State& s, Side side, std::span<Work> work) noexcept {
   }
 }
 
-bool enlist(State& s, Flow& f) noexcept {
-  const auto from_client = s.table.hash(client_key(f.client.address, f.client.port, f.route->service));
-  const auto from_server = s.table.hash(server_key(f.route->server, f.client.address, f.client.port));
-  if (!s.table.insert(from_client, f.index)) return false;
-  if (s.table.insert(from_server, f.index)) return true;
-  s.table.erase(from_client, f.index);
-  return false;
+bool enlist_client(State& s, Flow& f) noexcept {
+  return s.table.insert(s.table.hash(client_key(f.client.address, f.client.port, f.route->service)), f.index);
+}
+
+bool enlist_server(State& s, Flow& f) noexcept { return s.table.insert(s.table.hash(server_key(f)), f.index); }
+
+void strike_server(State& s, Flow& f) noexcept { s.table.erase(s.table.hash(server_key(f)), f.index); }
+
+bool is_taken(State& s, const splice::End& server, const IpAddress& source, std::uint16_t port) noexcept {
+  wire::Segment answer;
+  answer.source = server.address;
+  answer.source_port = server.port;
+  answer.destination = source;
+  answer.destination_port = port;
+  return find(s, Side::server, answer) != nullptr;
 }
 
 void forget(State& s, Flow& f) noexcept {
@@ -57,10 +66,7 @@ void forget(State& s, Flow& f) noexcept {
                      .service = f.route->service_id, .reset = f.reset_reason, .suite = f.suite});
   }
   s.table.erase(s.table.hash(client_key(f.client.address, f.client.port, f.route->service)), f.index);
-  s.table.erase(s.table.hash(server_key(f.route->server, f.client.address, f.client.port)), f.index);
-  for (RouteSet& set : s.route_sets) {
-    if (f.route >= set.routes.data() && f.route < set.routes.data() + set.routes.size()) --set.flows;
-  }
+  leave_server(s, f);
   if ((f.owed_acks & Flow::kListed) != 0) std::erase(s.r.owing, &f);
   s.flows.put(f);
 }

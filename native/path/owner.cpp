@@ -50,8 +50,10 @@ bool peek(Bytes packet, Tuple& out) noexcept {
 std::uint32_t owner_of(Side side, Bytes packet, std::uint32_t workers) noexcept {
   Tuple t;
   if (!peek(packet, t)) return 0;
-  const IpAddress& client = side == Side::client ? t.source : t.destination;
-  const std::uint16_t port = side == Side::client ? t.source_port : t.destination_port;
+  return side == Side::client ? owner_of(t.source, t.source_port, workers) : owner_of(t.destination, t.destination_port, workers);
+}
+
+std::uint32_t owner_of(const IpAddress& client, std::uint16_t port, std::uint32_t workers) noexcept {
   std::uint64_t high, low;
   std::memcpy(&high, client.bytes.data(), 8);
   std::memcpy(&low, client.bytes.data() + 8, 8);

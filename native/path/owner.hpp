@@ -8,6 +8,8 @@
 namespace cutwater::path {
 
 std::uint32_t owner_of(Side side, Bytes packet, std::uint32_t workers) noexcept;
+/// The same of what a server sees as its client, too: whoever chooses a port for it chooses one that is its own.
+std::uint32_t owner_of(const IpAddress& client, std::uint16_t port, std::uint32_t workers) noexcept;
 
 /// Addresses and ports of a TCP packet, read with bounds and without judgement; of an ICMP "too big", those that an answer to the
 /// packet it quotes would have, so that both find the same flow. Returns: false when it has none.

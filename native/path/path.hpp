@@ -58,6 +58,7 @@ struct PathConfig {
   std::uint32_t max_flows = 65'536;
   std::uint64_t hash_seed[2] = {0, 0};            // entropy is an argument (C9)
   const record::Aead* aead = nullptr;             // nullptr: default_aead()
+  std::uint32_t worker = 0, workers = 1;          // whose path this is: ports it chooses must be its own (owner.hpp)
 };
 
 class Path {

@@ -51,6 +51,7 @@ void Path::expire(Tick now) noexcept {
     const std::uint32_t index = s.timers.pop_due(now);
     if (index == flow::TimerWheel::kNone) break;
     splice::Flow& f = s.flows.at(index);
+    if (f.state == splice::FlowState::syn_sent && f.expires <= now) note_failure(s, f, balance::Failing::connect);
     splice::on_timer(s.r, f);
     if (f.state == splice::FlowState::free) forget(s, f);
   }

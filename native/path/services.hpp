@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "balance/server_set.hpp"
 #include "base/ip_address.hpp"
 
 namespace cutwater::path {
@@ -28,6 +30,10 @@ struct Service {
   IpAddress address;                    // where clients connect
   std::uint16_t port = 0;
   std::vector<Server> servers;          // direct mode: exactly one, at the same address
+  /// The same servers in the same order, with what all workers know of them and how one is chosen. nullptr: a path that is
+  /// the only one makes its own.
+  std::shared_ptr<const balance::ServerSet> set;
+  std::vector<IpAddress> pool;          // addresses that servers see in the client's place; empty: the client's own
   std::uint8_t overhead_bytes = 29;     // largest record overhead it may negotiate: clamps the MSS shown to servers (A4)
   bool truncation_forward = false;
   bool release_streaming = false;

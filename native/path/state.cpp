@@ -72,7 +72,11 @@ State::State(const PathConfig& config, port::ChunkPool& pool, secure::Link& link
       table(config.max_flows * 2, config.hash_seed),
       flows(config.max_flows),
       secure(link),
-      handshakes(kMaxHandshakes) {
+      handshakes(kMaxHandshakes),
+      worker(config.worker),
+      workers(config.workers),
+      seed(config.hash_seed[1] + config.worker),
+      next_port(static_cast<std::uint32_t>(config.hash_seed[1] >> 32)) {
   r.owing.reserve(port::kBurst * 16);
   route_sets.emplace_back();
 }

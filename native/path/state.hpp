@@ -3,7 +3,10 @@
 #pragma once
 
 #include <deque>
+#include <optional>
+#include <unordered_map>
 
+#include "balance/chooser.hpp"
 #include "flow/flow_table.hpp"
 #include "path/path.hpp"
 #include "port/port.hpp"
@@ -22,10 +25,23 @@ struct Handshake {
   bool has_fin = false;  // the client's FIN came before we were done: it takes effect behind what it sent
 };
 
+/// What listens at one address and port: the routes to its servers, and who chooses among them.
+struct Listener {
+  std::uint32_t first_route = 0;
+  std::uint32_t routes_per_server = 1;  // one for each address of the pool
+  std::shared_ptr<const balance::ServerSet> servers;
+  balance::Chooser chooser;
+};
+
 /// The routes of one configuration. Kept while it is current or flows were admitted under it.
 struct RouteSet {
-  std::vector<splice::Route> routes;
+  std::vector<splice::Route> routes;       // by listener, server, address of the pool
+  std::vector<Listener> listeners;
+  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> by_end;  // listeners by a hash of address and port
   std::uint32_t flows = 0;
+
+  void add(Listener listener, const IpAddress& address, std::uint16_t port);
+  [[nodiscard]] Listener* find(const IpAddress& address, std::uint16_t port) noexcept;
 };
 
 /// Flows by index: constructed when first used, so memory follows the number of flows, up to the cap (I5).
@@ -71,6 +87,9 @@ struct State {
   std::vector<std::uint32_t> free_handshakes;
   std::unique_ptr<secure::Reply> waiting;  // a reply that found the pool dry: nothing behind it is taken before it
   EventSink* events = nullptr;
+  std::uint32_t worker, workers;
+  std::uint64_t seed;                // for choices that workers should not all make alike
+  std::uint32_t next_port;           // of the pool: where to look first
   std::array<Work, port::kBurst> work;
 };
 
@@ -105,6 +124,20 @@ Verdict refuse(State& s, Side side, Work& w) noexcept;                 // refuse
 /// Takes a flow that has become `free` out of the tables.
 void forget(State& s, splice::Flow& f) noexcept;                       // lookup.cpp
 splice::Flow* find(State& s, Side side, const wire::Segment& segment) noexcept;  // lookup.cpp
-bool enlist(State& s, splice::Flow& f) noexcept;                       // lookup.cpp
+/// The two entries of a flow, as its client and as its server is seen. The latter changes with the server.
+bool enlist_client(State& s, splice::Flow& f) noexcept;                // lookup.cpp
+bool enlist_server(State& s, splice::Flow& f) noexcept;                // lookup.cpp
+void strike_server(State& s, splice::Flow& f) noexcept;                // lookup.cpp
+[[nodiscard]] bool is_taken(State& s, const splice::End& server, const IpAddress& source, std::uint16_t port) noexcept;  // lookup.cpp
+
+/// Gives a flow a server: its route, a source port, its session, and its entry on the server's side. A flow that has one keeps
+/// it unless another takes it. Returns: none, or why nobody takes it.
+Drop place(State& s, Listener& listener, splice::Flow& f) noexcept;    // place.cpp
+/// Gives a flow that its server has not answered to another one. Returns: false when there is none; then nothing has changed.
+bool move_on(State& s, splice::Flow& f) noexcept;                      // place.cpp
+/// Ends the session of a flow at its server.
+void leave_server(State& s, splice::Flow& f) noexcept;                 // place.cpp
+/// The server failed a flow. Enough of that in a row shuns it.
+void note_failure(State& s, const splice::Flow& f, balance::Failing kind) noexcept;  // place.cpp
 
 }  // namespace cutwater::path

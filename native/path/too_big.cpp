@@ -41,6 +41,8 @@ Verdict from_client_side(State& s, Flow& f, wire::TooBig t) noexcept {
   t.mtu -= static_cast<std::uint32_t>(f.suite->overhead_bytes());
   t.source = f.route->server.address;
   t.source_port = f.route->server.port;
+  t.destination = f.source();
+  t.destination_port = f.source_port;
   pass_on(s, t, s.r.server_link, f.route->server_mac, s.r.to_server);
   return kConsume;
 }
@@ -54,6 +56,8 @@ Verdict from_server_side(State& s, Flow& f, wire::TooBig t) noexcept {
   s.counters.add(Count::too_big_translated);
   if (f.up.spans.empty()) return kConsume;
   t.seq = f.up.spans.front(s.r.spans).cipher_begin;
+  t.source = f.client.address;  // as it sent the packet, whatever the server knows it by
+  t.source_port = f.client.port;
   t.destination = f.route->service.address;
   t.destination_port = f.route->service.port;
   pass_on(s, t, s.r.client_link, f.client_mac, s.r.to_client);

@@ -37,6 +37,7 @@ Verdict take_server_reset(State& s, Flow& f, const wire::Segment& seg) noexcept 
   if (is_exact) {
     // Behind its FIN and ours it has only forgotten the connection; the client may still be at its own good-bye.
     if (f.down.fin == splice::FinState::acked && f.up.fin == splice::FinState::acked) return kConsume;
+    if (f.down.plain_next == f.down.first_plain) note_failure(s, f, balance::Failing::early_reset);
     splice::pass_reset_to_client(s.r, f, f.state == FlowState::established ? Reset::by_server : Reset::server_refused);
     return kConsume;
   }

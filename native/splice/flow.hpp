@@ -106,6 +106,8 @@ struct Flow {
   // Who it is.
   const Route* route = nullptr;        // kept alive by its flows
   End client;
+  std::uint16_t source_port = 0;       // of the client, as the server sees it: its own unless that was taken
+  std::uint8_t attempts = 0;           // servers asked that did not answer
 
   // Under way.
   Custody* custody = nullptr;
@@ -121,10 +123,12 @@ struct Flow {
   record::PostHandshakeReader post_handshake;
   record::TrafficSecret up_secret, down_secret;
 
-  static constexpr std::uint8_t kTimestamps = 1, kSack = 2;
+  static constexpr std::uint8_t kTimestamps = 1, kSack = 2, kScale = 4;  // kScale: the client offered a window scale
   static constexpr std::uint8_t kAckClient = 1, kAckServer = 2, kListed = 4;
   [[nodiscard]] bool has_timestamps() const noexcept { return (option_flags & kTimestamps) != 0; }
   [[nodiscard]] bool has_sack() const noexcept { return (option_flags & kSack) != 0; }
+  /// The client's address as the server sees it.
+  [[nodiscard]] const IpAddress& source() const noexcept { return route->has_pool ? route->pool : client.address; }
 };
 static_assert(sizeof(Flow) <= 512, "the budget of an idle flow (splice.md)");
 

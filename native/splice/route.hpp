@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "balance/tally.hpp"
 #include "base/ip_address.hpp"
 
 namespace cutwater::splice {
@@ -18,6 +19,7 @@ struct Policy {
   std::uint32_t idle_timeout_ms = 300'000;
   std::uint32_t handshake_timeout_ms = 10'000;
   std::uint8_t overhead_bytes = 29;       // largest record overhead the service may negotiate (A4)
+  balance::PassiveRule passive{};         // when failures towards clients shun a server
 };
 
 /// One end's address as it stands on the wire.
@@ -31,6 +33,9 @@ struct Route {
   End server;                 // what we talk to on its behalf
   MacAddress server_mac{};
   bool has_server_mac = false;
+  bool has_pool = false;          // the server sees `pool` in the client's place
+  IpAddress pool;
+  balance::Tally* tally = nullptr;  // of the server: its sessions; kept alive with this
   std::uint32_t service_id = 0;   // its TLS context and its name
   std::uint32_t generation = 0;   // of the configuration it came with
   Policy policy;

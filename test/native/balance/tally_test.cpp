@@ -34,38 +34,44 @@ TEST_CASE("A8: a cap holds exactly while four threads open and close, and every 
   CHECK(tally.opened() > 0);
 }
 
-TEST_CASE("A8: failures in a row shun a server for a while, the first after that shuns it again, and an answer forgives") {
-  Tally tally;
-  const PassiveRule rule{.failures = 3, .shun_us = 1'000};
-  CHECK_FALSE(tally.note_failure(rule, Tick{10}));
-  CHECK_FALSE(tally.note_failure(rule, Tick{11}));
-  CHECK(tally.may_take(Tick{11}));
-  CHECK(tally.note_failure(rule, Tick{12}));
-  CHECK_FALSE(tally.may_take(Tick{1'011}));
-  CHECK(tally.may_take(Tick{1'012}));
-  CHECK(tally.note_failure(rule, Tick{1'020}));
-  CHECK_FALSE(tally.may_take(Tick{2'019}));
-  tally.note_answer();
-  CHECK_FALSE(tally.note_failure(rule, Tick{3'000}));
-  CHECK(tally.failures() == 5);
+TEST_CASE("A8: failures of a kind in a row shun a server for a while, the first after that shuns it again, and an answer forgives") {
+  for (const Failing kind : {Failing::connect, Failing::early_reset}) {
+    Tally tally;
+    const Failing other = kind == Failing::connect ? Failing::early_reset : Failing::connect;
+    const PassiveRule rule{.failures = 3, .shun_us = 1'000};
+    CHECK_FALSE(tally.note_failure(kind, rule, Tick{10}));
+    CHECK_FALSE(tally.note_failure(other, rule, Tick{11}));
+    CHECK_FALSE(tally.note_failure(kind, rule, Tick{11}));
+    tally.note_success(other);
+    CHECK_FALSE(tally.is_shunned(Tick{11}));
+    CHECK(tally.note_failure(kind, rule, Tick{12}));
+    CHECK(tally.is_shunned(Tick{1'011}));
+    CHECK_FALSE(tally.is_shunned(Tick{1'012}));
+    CHECK(tally.note_failure(kind, rule, Tick{1'020}));
+    CHECK(tally.is_shunned(Tick{2'019}));
+    tally.note_success(kind);
+    CHECK_FALSE(tally.note_failure(kind, rule, Tick{3'000}));
+    CHECK(tally.failures() == 6);
+  }
 }
 
 TEST_CASE("A8: with failures 0 nothing is shunned") {
   Tally tally;
-  for (int i = 0; i < 100; ++i) CHECK_FALSE(tally.note_failure({.failures = 0, .shun_us = 1'000}, Tick{1}));
-  CHECK(tally.may_take(Tick{2}));
+  for (int i = 0; i < 100; ++i) CHECK_FALSE(tally.note_failure(Failing::connect, {.failures = 0, .shun_us = 1'000}, Tick{1}));
+  CHECK_FALSE(tally.is_shunned(Tick{2}));
 }
 
 TEST_CASE("A8: a server that is down or draining takes nothing; one that comes up again begins anew, unshunned") {
   Tally tally;
-  CHECK(tally.note_failure({.failures = 1, .shun_us = 1'000'000}, Tick{5}));
+  CHECK(tally.note_failure(Failing::connect, {.failures = 1, .shun_us = 1'000'000}, Tick{5}));
   tally.set(Health::down, Tick{10});
-  CHECK_FALSE(tally.may_take(Tick{10}));
+  CHECK_FALSE(tally.may_take());
   tally.set(Health::up, Tick{20});
-  CHECK(tally.may_take(Tick{20}));
+  CHECK(tally.may_take());
+  CHECK_FALSE(tally.is_shunned(Tick{20}));
   CHECK(tally.up_since() == Tick{20});
   tally.set(Health::up, Tick{30});  // it was up: no new start
   CHECK(tally.up_since() == Tick{20});
   tally.set(Admission::draining);
-  CHECK_FALSE(tally.may_take(Tick{40}));
+  CHECK_FALSE(tally.may_take());
 }

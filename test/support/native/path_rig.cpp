@@ -53,6 +53,7 @@ std::shared_ptr<const path::Services> services_of(const RigPlan& plan, const Scr
   services->list.push_back(std::move(service));
   services->client = {.mac = mac(2), .mtu = 1500, .vlan = 0};
   services->server = {.mac = mac(3), .mtu = 1500, .vlan = 0};
+  if (plan.adjust) plan.adjust(*services);
   return services;
 }
 

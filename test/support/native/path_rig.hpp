@@ -30,6 +30,7 @@ struct RigPlan {
   std::uint32_t idle_timeout_ms = 300'000;
   std::uint64_t rekey_after_records = 0;
   const record::Aead* aead = nullptr;
+  std::function<void(path::Services&)> adjust{};  // what else the services shall be: virtual addresses, more servers
   secure::Pool* secure = nullptr;           // somebody else's, service 0 configured; nullptr: one of its own
 };
 

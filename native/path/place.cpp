@@ -1,0 +1,147 @@
+// Which server a flow gets, and under which address and port that server sees its client. Chosen at the SYN; a flow whose server
+// does not answer, or refuses, goes to another one while nothing was sent. Sessions are counted here, and failures.
+// Implements: A8.
+#include <algorithm>
+
+#include "path/owner.hpp"
+#include "path/state.hpp"
+
+namespace cutwater::path {
+namespace {
+
+using splice::Flow;
+using splice::Route;
+
+constexpr std::uint32_t kFirstPoolPort = 1024;   // below are ports that servers and firewalls treat as privileged
+constexpr std::uint32_t kPoolPorts = 65'536 - kFirstPoolPort;
+constexpr std::uint32_t kPortProbes = 128;       // of this worker's own; a pool of which 19 in 20 are taken still has one for nearly everybody
+constexpr std::uint8_t kMaxAttempts = 5;
+
+std::uint64_t hash_of(const IpAddress& address, std::uint16_t port) noexcept { return siphash({port, 0}, address.bytes); }
+
+// The next port that is free towards the server and whose answers come back to this worker. 0: none.
+std::uint16_t free_port(State& s, const splice::End& server, const IpAddress& source) noexcept {
+  const std::uint32_t probes = std::min(kPortProbes * s.workers, kPoolPorts);
+  for (std::uint32_t i = 0; i < probes; ++i) {
+    const auto port = static_cast<std::uint16_t>(kFirstPoolPort + s.next_port++ % kPoolPorts);
+    if (owner_of(source, port, s.workers) == s.worker && !is_taken(s, server, source, port)) return port;
+  }
+  return 0;
+}
+
+// Two services that share a server, and a client that uses one port towards both: to the server they are one connection.
+bool claim_port(State& s, Flow& f, const Route& route) noexcept {
+  const bool is_own = !route.has_pool && !is_taken(s, route.server, f.client.address, f.client.port);
+  const std::uint16_t port = is_own ? f.client.port : free_port(s, route.server, route.has_pool ? route.pool : f.client.address);
+  if (port == 0) return false;
+  if (!is_own && !route.has_pool) s.counters.add(Count::ports_translated);
+  f.source_port = port;
+  return true;
+}
+
+RouteSet* set_of(State& s, const Flow& f) noexcept {
+  for (RouteSet& set : s.route_sets) {
+    if (f.route >= set.routes.data() && f.route < set.routes.data() + set.routes.size()) return &set;
+  }
+  return nullptr;
+}
+
+// A route to the server: one for each address of the pool, in turn.
+const Route& route_to(State& s, const Listener& listener, std::uint32_t server) noexcept {
+  const std::uint32_t pool = listener.routes_per_server == 1 ? 0 : s.next_port % listener.routes_per_server;
+  return s.route_sets.back().routes[listener.first_route + server * listener.routes_per_server + pool];
+}
+
+// A flow that has a server leaves it only now, when it has another one: until then its session and its entry stand.
+bool go_to(State& s, Flow& f, const Route& route) noexcept {
+  const Route* old_route = f.route;
+  const std::uint16_t old_port = f.source_port;
+  if (!claim_port(s, f, route)) {
+    f.source_port = old_port;
+    return false;
+  }
+  if (old_route != nullptr) {
+    const std::uint16_t new_port = f.source_port;
+    f.source_port = old_port;
+    leave_server(s, f);
+    f.source_port = new_port;
+  }
+  f.route = &route;
+  ++s.route_sets.back().flows;
+  (void)enlist_server(s, f);  // the table has two places for each flow
+  return true;
+}
+
+// Whether anybody would take a flow if it had room: a client that asks again later is served then.
+bool is_only_full(const balance::ServerSet& set) noexcept {
+  return std::any_of(set.members().begin(), set.members().end(), [&](const balance::Member& member) {
+    return member.weight != 0 && member.max_sessions != 0 && member.tally->may_take() && member.tally->sessions() >= member.max_sessions;
+  });
+}
+
+Drop place_beside(State& s, Listener& listener, Flow& f, std::optional<std::uint32_t> current) noexcept {
+  std::array<std::uint32_t, 8> tried{};
+  std::size_t n = 0;
+  if (current) tried[n++] = *current;
+  Drop why = Drop::no_server;
+  while (n < tried.size()) {
+    const auto chosen = listener.chooser.choose({f.client.address, f.client.port}, s.r.now, {tried.data(), n});
+    if (!chosen) break;
+    const Route& route = route_to(s, listener, *chosen);
+    if (route.has_server_mac && go_to(s, f, route)) return Drop::none;
+    why = route.has_server_mac ? Drop::no_source_port : Drop::no_neighbour;
+    route.tally->close();
+    tried[n++] = *chosen;
+  }
+  if (why == Drop::no_server && is_only_full(*listener.servers)) why = Drop::servers_full;
+  return why;
+}
+
+}  // namespace
+
+void RouteSet::add(Listener listener, const IpAddress& address, std::uint16_t port) {
+  by_end[hash_of(address, port)].push_back(static_cast<std::uint32_t>(listeners.size()));
+  listeners.push_back(std::move(listener));
+}
+
+Listener* RouteSet::find(const IpAddress& address, std::uint16_t port) noexcept {
+  const auto found = by_end.find(hash_of(address, port));
+  if (found == by_end.end()) return nullptr;
+  for (const std::uint32_t index : found->second) {
+    const Route& any = routes[listeners[index].first_route];
+    if (any.service.port == port && any.service.address == address) return &listeners[index];
+  }
+  return nullptr;
+}
+
+Drop place(State& s, Listener& listener, Flow& f) noexcept { return place_beside(s, listener, f, std::nullopt); }
+
+bool move_on(State& s, Flow& f) noexcept {
+  if (f.attempts >= kMaxAttempts) return false;
+  Listener* listener = s.route_sets.back().find(f.route->service.address, f.route->service.port);
+  if (listener == nullptr) return false;  // its service is gone meanwhile
+  const auto& members = listener->servers->members();
+  const auto current = std::find_if(members.begin(), members.end(), [&](const balance::Member& member) {
+    return member.port == f.route->server.port && member.address == f.route->server.address;
+  });
+  std::optional<std::uint32_t> index;
+  if (current != members.end()) index = static_cast<std::uint32_t>(current - members.begin());
+  if (place_beside(s, *listener, f, index) != Drop::none) return false;
+  ++f.attempts;
+  s.counters.add(Count::flows_moved);
+  return true;
+}
+
+void leave_server(State& s, Flow& f) noexcept {
+  if (f.route == nullptr) return;
+  strike_server(s, f);
+  if (f.down.plain_next != f.down.first_plain) f.route->tally->note_success(balance::Failing::early_reset);  // it had something to say
+  f.route->tally->close();
+  if (RouteSet* set = set_of(s, f)) --set->flows;
+}
+
+void note_failure(State& s, const Flow& f, balance::Failing kind) noexcept {
+  if (f.route->tally->note_failure(kind, f.route->policy.passive, s.r.now)) s.counters.add(Count::servers_shunned);
+}
+
+}  // namespace cutwater::path
