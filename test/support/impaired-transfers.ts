@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { runLoad } from '../../bench/e2e/load-tool.js'
 import { median } from '../../bench/lib/statistics.js'
 import { kAddresses } from '../../src/demo/network.js'
+import type { Host } from '../../src/demo/network.js'
 import { kServicePorts } from './lab.js'
 import type { Family, Lab } from './lab.js'
 import { startNginxPeer } from './nginx-peer.js'
@@ -33,11 +34,17 @@ export async function startComparison(lab: Lab): Promise<void> {
     await host.output(['sysctl', '-qw', 'net.ipv4.tcp_no_metrics_save=1'])
   }
   const { congestion } = lab.options
-  if (congestion !== undefined) {
-    await lab.network.appliance.output(['sysctl', '-qw', `net.ipv4.tcp_congestion_control=${congestion}`]) // nginx's
-  }
+  if (congestion !== undefined) await setCongestionByRoutes(lab.network.appliance, congestion)
   await startSink(lab.network.server, kSinkPort, { hash: true, ...congestionOf(lab) })
   await startNginxPeer(lab.network, kSinkPort, lab.trust.server.ecdsa)
+}
+
+// For programs that do not choose themselves (nginx). The sysctl would do only what the first namespace allows everybody.
+async function setCongestionByRoutes(host: Host, congestion: string): Promise<void> {
+  const routes = (await host.output(['ip', '-4', 'route', 'show'])).split('\n').filter((route) => route.trim() !== '')
+  for (const route of routes) {
+    await host.output(['ip', 'route', 'change', ...route.trim().split(/\s+/), 'congctl', congestion])
+  }
 }
 
 // The client speaks as the laboratory's sink does.
