@@ -25,7 +25,8 @@ splice::Route to_route(const Service& service, const Server& server, const balan
                   .idle_timeout_ms = service.idle_timeout_ms,
                   .handshake_timeout_ms = service.handshake_timeout_ms,
                   .overhead_bytes = service.overhead_bytes,
-                  .passive = set.rule().passive};
+                  .passive = set.rule().passive,
+                  .introduction = service.introduction};
   return route;
 }
 

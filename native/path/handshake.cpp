@@ -212,10 +212,12 @@ void establish(State& s, Flow& f, secure::Reply& reply) {
   f.last_active = s.r.now;
   f.down.edge_shown = f.down.plain_next;
   count_established(s, f, *reply.established);
+  const bool is_introduced = introduce(s, f, *reply.established);
   Handshake* h = handshake_of(s, f);
   const bool has_fin = h->has_fin;
   const std::vector<std::uint8_t> input = std::move(h->input);
   drop_handshake(s, f);
+  if (!is_introduced) return splice::reset_both(s.r, f, Reset::handshake_failed);
   const std::size_t used = std::min<std::size_t>(reply.consumed_bytes, input.size());
   splice::take_early_ciphertext(s.r, f, Bytes(input).subspan(used));
   if (f.state != FlowState::established) return;

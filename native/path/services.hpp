@@ -9,6 +9,7 @@
 
 #include "balance/server_set.hpp"
 #include "base/ip_address.hpp"
+#include "splice/route.hpp"
 
 namespace cutwater::path {
 
@@ -35,6 +36,7 @@ struct Service {
   std::shared_ptr<const balance::ServerSet> set;
   std::vector<IpAddress> pool;          // addresses that servers see in the client's place; empty: the client's own
   std::uint8_t overhead_bytes = 29;     // largest record overhead it may negotiate: clamps the MSS shown to servers (A4)
+  splice::Introduction introduction = splice::Introduction::none;
   bool truncation_forward = false;
   bool release_streaming = false;
   std::uint32_t idle_timeout_ms = 300'000;

@@ -116,6 +116,8 @@ Verdict take_hello(State& s, Work& w) noexcept;                        // handsh
 /// Whether what the client sent ahead of its keys finds room in custody: it was acknowledged, there is no way back.
 [[nodiscard]] bool has_memory_for(State& s, const secure::Reply& reply) noexcept;
 void take_reply(State& s, secure::Reply& reply) noexcept;              // handshake.cpp
+/// Tells the server of its client, ahead of the client's bytes, if the service wants it so. Returns: false when there is no room.
+bool introduce(State& s, splice::Flow& f, const secure::Established& e) noexcept;  // introduce.cpp
 void cancel_handshake(State& s, splice::Flow& f) noexcept;             // handshake.cpp
 /// An ICMP "packet too big" that quotes a packet of ours. Returns: false when it is anything else.
 bool take_too_big(State& s, Side side, Work& w) noexcept;              // too_big.cpp

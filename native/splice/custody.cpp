@@ -212,6 +212,21 @@ void custody_on_server_ack(Resources& r, Flow& f, SeqNum ack, const wire::TcpOpt
   }
 }
 
+bool put_ahead(Resources& r, Flow& f, Bytes bytes) noexcept {
+  if (!enter_custody(r, f)) return false;
+  ByteQueue& queue = f.custody->queue;
+  if (!queue.has_room(r.chunks, static_cast<std::uint32_t>(bytes.size()))) return false;
+  while (!bytes.empty()) {
+    const MutableBytes space = queue.space(r.chunks);
+    const std::size_t n = std::min(space.size(), bytes.size());
+    std::memcpy(space.data(), bytes.data(), n);
+    queue.commit(static_cast<std::uint32_t>(n));
+    bytes = bytes.subspan(n);
+  }
+  f.custody->ready = f.up.plain_next = f.up.first_plain = queue.end();
+  return true;
+}
+
 void owe_fin_to_server(Resources& r, Flow& f) noexcept {
   if (f.up.fin != FinState::none || !enter_custody(r, f)) return;
   f.up.fin = FinState::owed;

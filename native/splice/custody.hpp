@@ -48,6 +48,9 @@ bool take_into_custody(Resources& r, Flow& f, Bytes ciphertext) noexcept;
 void send_from_custody(Resources& r, Flow& f) noexcept;
 /// What the server acknowledged. `is_duplicate`: a pure repetition.
 void custody_on_server_ack(Resources& r, Flow& f, SeqNum ack, const wire::TcpOptions& options, bool is_duplicate) noexcept;
+/// Puts bytes of our own in front of everything the client sends, as the beginning of the server's stream; custody sends and
+/// resends them. Requires: nothing was sent to the server yet. Returns: false when there is no room for them.
+bool put_ahead(Resources& r, Flow& f, Bytes bytes) noexcept;
 /// Owes the server a FIN behind everything that is on its way.
 void owe_fin_to_server(Resources& r, Flow& f) noexcept;
 void release_custody(Resources& r, Flow& f) noexcept;

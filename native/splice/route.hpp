@@ -12,6 +12,9 @@ namespace cutwater::splice {
 enum class Truncation : std::uint8_t { reset, forward };        // a FIN without close_notify
 enum class Release : std::uint8_t { whole_record, streaming };  // when plaintext may leave (A13)
 
+/// Whether a server is told of its client ahead of the client's bytes, by the PROXY protocol.
+enum class Introduction : std::uint8_t { none, proxy_v2, proxy_v2_tls };
+
 struct Policy {
   Truncation truncation = Truncation::reset;
   Release release = Release::whole_record;
@@ -20,6 +23,7 @@ struct Policy {
   std::uint32_t handshake_timeout_ms = 10'000;
   std::uint8_t overhead_bytes = 29;       // largest record overhead the service may negotiate (A4)
   balance::PassiveRule passive{};         // when failures towards clients shun a server
+  Introduction introduction = Introduction::none;
 };
 
 /// One end's address as it stands on the wire.

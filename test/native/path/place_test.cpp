@@ -265,3 +265,45 @@ TEST_CASE("A8: a new configuration moves no flow: those of a server that is gone
   REQUIRE(rig.to_server.size() == 1);
   CHECK(rig.to_server[0].segment.target == server_address(3));
 }
+
+TEST_CASE("A8: a PROXY header comes first, once, whatever is lost, and then the client's bytes; then the direction is cut-through again") {
+  for (const bool is_lost : {false, true}) {
+    RigPlan plan;
+    plan.adjust = [](path::Services& services) {
+      services.list[0] = balanced(services.list[0], {.hosts = {2}});
+      services.list[0].introduction = splice::Introduction::proxy_v2;
+    };
+    PathRig rig(plan);
+    aim_at_vip(rig);
+    rig.connect();
+    rig.clear();
+    if (is_lost) {
+      for (int round = 0; round < 4; ++round) {  // to the keys, without the acknowledgements that would reveal the loss
+        rig.tls().step();
+        const std::size_t at = rig.take_client_tls();
+        rig.lose(Side::server, 8);
+        if (at != rig.client.out.size()) rig.client_sends(at, rig.client.out.size() - at);
+      }
+      rig.lose(Side::server, 0);
+      REQUIRE(rig.server.in.empty());
+      rig.wait(3'000'000);
+    } else {
+      rig.handshake();
+    }
+    REQUIRE(rig.server.in.size() == 28);
+    CHECK(rig.server_got().substr(0, 12) == std::string("\r\n\r\n\0\r\nQUIT\n", 12));
+    CHECK(std::memcmp(rig.server.in.data() + 16, rig.client.host.address.v4(), 4) == 0);
+    CHECK(std::memcmp(rig.server.in.data() + 20, kVip.v4(), 4) == 0);
+    rig.server_acks();
+    CHECK(rig.flow().up == path::FlowView::Way::cut_through);
+    const std::size_t at = rig.client_writes("GET /");
+    rig.client_sends(at, rig.client.out.size() - at);
+    CHECK(rig.server_got().substr(28) == "GET /");
+    rig.server_acks();
+    rig.server_sends(rig.server_writes("hello"), 5);
+    CHECK(rig.client_reads() == "hello");
+    CHECK(rig.client.acked == rig.client.out.size());
+    CHECK_FALSE(rig.server.is_contradicted);
+    CHECK(rig.flow().up_bytes == 5);
+  }
+}
