@@ -180,11 +180,13 @@ bool may_make_room(const Flow& f, const wire::Segment& seg) noexcept {
 
 Verdict admit(State& s, Work& w) noexcept {
   const wire::Segment& seg = w.segment;
+  const bool is_opening = !seg.has(wire::kAck | wire::kFin | wire::kRst);  // a client does not answer, it asks
+  if (w.flow == nullptr && !is_opening) return refuse(s, Side::client, w);
   if (w.flow != nullptr) {
     Flow& f = *w.flow;
     const bool is_repeated = seg.seq + 1U == f.up.cipher_next;
-    if (is_repeated && (f.state == FlowState::syn_sent || f.state == FlowState::syn_answered)) return take_repeated_syn(s, f, seg);
-    if (!may_make_room(f, seg)) {
+    if (is_opening && is_repeated && (f.state == FlowState::syn_sent || f.state == FlowState::syn_answered)) return take_repeated_syn(s, f, seg);
+    if (!is_opening || !may_make_room(f, seg)) {
       s.counters.add(Count::challenge_acks);
       splice::owe_ack_to_client(s.r, f);
       return dropped(Drop::bad_flags);
@@ -220,6 +222,8 @@ Verdict answer_from_server(State& s, Work& w) noexcept {
     f.last_active = s.r.now;
   } else if (seg.seq + 1U != f.down.plain_next) {
     return dropped(Drop::bad_sequence);
+  } else if (seg.options.has_timestamps) {
+    f.server_tcp.ts_value = seg.options.ts_value;  // the client hears of it: ours must never look older (PAWS)
   }
   return pass_syn_to_client(s, f, seg);
 }

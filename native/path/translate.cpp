@@ -13,7 +13,23 @@ namespace {
 using splice::Flow;
 using splice::FlowState;
 
-// Newest values only, and only from segments that can belong to the connection: a blind sender must not poison them.
+constexpr std::uint32_t kHandshakeAheadBytes = 65'536;  // the server's SYN-ACK may have shown the client as much
+
+// Nothing that a segment says is believed unless it stands in the window its sender was shown, or touches it (RFC 9293
+// 3.10.7.4): who does not know the numbers must not move acknowledgements, clocks or the way back. A byte more for probes.
+bool is_acceptable(const wire::Segment& seg, SeqNum shown, SeqNum edge) noexcept {
+  return !before(seg.seq + seg.length() + 1U, shown) && !before(edge + 1U, seg.seq);
+}
+
+bool is_acceptable_from_client(const Flow& f, const wire::Segment& seg) noexcept {
+  const SeqNum least = f.state == FlowState::established ? f.up.cipher_next : f.up.cipher_next + kHandshakeAheadBytes;
+  return is_acceptable(seg, f.up.ack_shown, later(f.up.edge_shown, least));
+}
+bool is_acceptable_from_server(const Flow& f, const wire::Segment& seg) noexcept {
+  return is_acceptable(seg, f.down.ack_shown, later(f.down.edge_shown, f.down.plain_next));
+}
+
+// Newest values only.
 void note_timestamps(splice::SideState& side, const wire::Segment& seg) noexcept {
   if (!seg.options.has_timestamps) return;
   if (static_cast<std::int32_t>(seg.options.ts_value - side.ts_value) > 0) side.ts_value = seg.options.ts_value;
@@ -76,6 +92,11 @@ Verdict from_client(State& s, Work& w) noexcept {
   Flow& f = *w.flow;
   if (s.r.trace != nullptr) trace_in(s, Side::client, w);
   if (w.segment.has(wire::kRst)) return take_client_reset(s, f, w.segment);
+  if (f.state == FlowState::syn_sent) return dropped(Drop::bad_flags);
+  if (!is_acceptable_from_client(f, w.segment)) {
+    splice::owe_ack_to_client(s.r, f);
+    return dropped(Drop::bad_sequence);
+  }
   f.client_mac = w.segment.source_mac;  // the way back is the way it came (D-0003)
   note_timestamps(f.client_tcp, w.segment);
   switch (f.state) {
@@ -95,7 +116,14 @@ Verdict from_server(State& s, Work& w) noexcept {
   if (w.flow == nullptr) return refuse(s, Side::server, w);
   Flow& f = *w.flow;
   if (s.r.trace != nullptr) trace_in(s, Side::server, w);
-  note_timestamps(f.server_tcp, w.segment);
+  const bool is_synchronized = f.state == FlowState::handshake || f.state == FlowState::established || f.state == FlowState::lingering;
+  if (is_synchronized && !w.segment.has(wire::kRst)) {
+    if (!is_acceptable_from_server(f, w.segment)) {
+      splice::owe_ack_to_server(s.r, f);
+      return dropped(Drop::bad_sequence);
+    }
+    note_timestamps(f.server_tcp, w.segment);
+  }
   switch (f.state) {
     case FlowState::syn_sent:
     case FlowState::syn_answered: return answer_from_server(s, w);
