@@ -239,7 +239,10 @@ Verdict take_hello(State& s, Work& w) noexcept {
     open_handshake(s, f);
   }
   Verdict v = kConsume;
-  if (seg.payload_bytes != 0) v = take_bytes(s, w);
+  if (seg.payload_bytes != 0) {
+    splice::take_marks(f, seg.flags, seg.traffic_class);
+    v = take_bytes(s, w);
+  }
   if (f.state != FlowState::handshake) return v;
   if (seg.has(wire::kFin) && seg.seq + seg.payload_bytes == f.up.cipher_next) take_fin(s, f);
   if (f.state != FlowState::handshake) return v;

@@ -128,6 +128,10 @@ void send_range(Resources& r, Flow& f, const SendControl::Range& range) noexcept
   out.seq = range.begin;
   const bool is_last = range.begin + out.payload_bytes == custody.ready;
   out.flags = static_cast<std::uint8_t>(wire::kAck | (is_last && out.payload_bytes != 0 ? wire::kPsh : 0) | (has_fin ? wire::kFin : 0));
+  if ((f.option_flags & Flow::kCwrToServer) != 0 && !range.is_resent && out.payload_bytes != 0) {
+    out.flags |= wire::kCwr;
+    f.note(Flow::kCwrToServer, false);
+  }
   out.note = range.is_resent ? TraceNote::custody_resent : TraceNote::custody_out;
   if (range.is_resent) r.counters.add(Count::custody_resent);
   (void)send_to_server(r, f, out);

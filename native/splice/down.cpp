@@ -14,6 +14,8 @@
 namespace cutwater::splice {
 namespace {
 
+constexpr std::uint8_t kMarked = 3;  // "congestion experienced" in the traffic class (RFC 3168 5)
+
 // What the client had been told when the segment came.
 struct Before {
   SeqNum ack, edge;
@@ -38,7 +40,7 @@ Verdict send_sealed(Resources& r, Flow& f, const Sealed& sealed, const port::Pac
   out.payload = sealed.record;
   out.payload_bytes = sealed.record_bytes;
   out.seq = sealed.cipher_begin;
-  out.flags = static_cast<std::uint8_t>(wire::kAck | (flags & (wire::kPsh | wire::kEce | wire::kCwr)));
+  out.flags = static_cast<std::uint8_t>(wire::kAck | (flags & (wire::kPsh | wire::kCwr)));
   out.traffic_class = traffic_class;
   out.heard = heard;
   out.note = TraceNote::sealed;
@@ -76,7 +78,7 @@ std::uint32_t held_in_order(const Resources& r, const Flow& f, std::uint32_t lim
 Verdict hold(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
   const std::uint8_t promised = s.seq != f.down.plain_next + held_in_order(r, f, ~0U) ? Held::kPromised : 0;
   const Held held{.begin = s.seq, .bytes = s.payload_bytes, .data = s.payload, .chunk = packet.chunk,
-                  .flags = static_cast<std::uint8_t>((s.flags & (wire::kPsh | wire::kFin)) | promised), .traffic_class = s.traffic_class};
+                  .flags = static_cast<std::uint8_t>((s.flags & (wire::kPsh | wire::kFin | wire::kCwr)) | promised), .traffic_class = s.traffic_class};
   if (r.chunks.free_chunks() <= r.chunks.capacity() / 4 || !f.down.ahead.insert(r.held, held)) return dropped(Drop::reassembly_full);
   r.counters.add(Count::held_down_packets);
   return kHold;
@@ -128,7 +130,7 @@ Gathered gather_held(Resources& r, Flow& f, std::uint8_t* out, std::uint32_t lim
     const std::uint32_t n = std::min(front.bytes, limit - got.bytes);
     std::memcpy(out + got.bytes, front.data, n);
     got.bytes += n;
-    got.traffic_class = front.traffic_class;
+    if ((got.traffic_class & kMarked) != kMarked) got.traffic_class = front.traffic_class;  // one mark marks the record
     if (n < front.bytes) {
       f.down.ahead.trim_front(r.held, n);
       break;
@@ -147,7 +149,11 @@ bool take_server_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept {
     owe_ack_to_server(r, f);
     return false;
   }
-  if (before(s.ack, f.up.plain_una)) return true;
+  if (before(s.ack, f.up.plain_una)) {  // old, and its payload still good, unless it is a guess (RFC 5961 5.2)
+    if (f.up.plain_una - s.ack <= std::int32_t{65'535} << f.server_tcp.window_shift) return true;
+    owe_ack_to_server(r, f);
+    return false;
+  }
   const SeqNum edge = s.ack + (static_cast<std::uint32_t>(s.window) << f.server_tcp.window_shift);
   const bool is_repeated = s.ack == f.up.plain_una && s.payload_bytes == 0 && !s.has(wire::kFin | wire::kSyn);
   // With SACK the blocks tell a repetition; the window may move while a reader drains or a buffer grows (RFC 6675 2).
@@ -215,6 +221,7 @@ Verdict down(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& 
   const std::uint64_t sent_before = r.packets_to_client;
   if (!take_server_ack(r, f, s)) return dropped(Drop::bad_ack);
   f.last_active = r.now;
+  f.note(Flow::kEceFromServer, s.has(wire::kEce));
   const bool is_keep_alive = s.payload_bytes == 0 && !s.has(wire::kFin) && s.seq + 1U == f.down.plain_next && f.down.spans.empty();
   if (is_keep_alive) return pass_keep_alive(r, f, s), kConsume;
   Verdict v = kConsume;

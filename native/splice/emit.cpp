@@ -38,6 +38,12 @@ void trace_out(Resources& r, const Flow& f, TraceSide side, const wire::Header& 
                    .last_record = out.last_record});
 }
 
+// What the other end, or a mark that ended here, has to tell this one of congestion (RFC 3168 6.1).
+std::uint8_t with_echo(const Flow& f, std::uint8_t flags, std::uint8_t echo) noexcept {
+  const bool is_owed = (f.option_flags & echo) != 0 && (flags & wire::kRst) == 0;
+  return static_cast<std::uint8_t>(is_owed ? flags | wire::kEce : flags);
+}
+
 Verdict stage(Resources& r, Outbox& outbox, const wire::Header& header, const Outgoing& out) noexcept {
   port::Packet packet = out.packet;
   packet.data = wire::emit(header, out.payload, out.payload_bytes);
@@ -67,7 +73,7 @@ Verdict send_to_client(Resources& r, Flow& f, const Outgoing& out) noexcept {
                  .seq = out.seq,
                  .ack = ack,
                  .window = window_field(edge_for_client(r, f), ack, f.server_tcp.window_shift),
-                 .flags = out.flags,
+                 .flags = with_echo(f, out.flags, Flow::kEceFromServer | Flow::kMarkTaken),
                  .ttl = f.server_tcp.ttl,
                  .traffic_class = out.traffic_class,
                  .options = {}};
@@ -96,7 +102,7 @@ Verdict send_to_server(Resources& r, Flow& f, const Outgoing& out) noexcept {
                  .seq = out.seq,
                  .ack = ack,
                  .window = window_field(edge_for_server(r, f), ack, f.client_tcp.window_shift),
-                 .flags = out.flags,
+                 .flags = with_echo(f, out.flags, Flow::kEceFromClient),
                  .ttl = f.client_tcp.ttl,
                  .traffic_class = out.traffic_class,
                  .options = {}};

@@ -96,7 +96,7 @@ struct Flow {
   SideState client_tcp, server_tcp;
   FlowState state = FlowState::free;
   Reset reset_reason = Reset::none;
-  std::uint8_t option_flags = 0;       // kTimestamps, kSack
+  std::uint8_t option_flags = 0;       // kTimestamps, kSack; and what is to be told of congestion (RFC 3168)
   std::uint8_t owed_acks = 0;          // kAckClient, kAckServer, kDuplicate: settled when the burst ends
   std::uint16_t max_fragment_bytes = 16384;
   MacAddress client_mac{};
@@ -123,9 +123,15 @@ struct Flow {
   record::PostHandshakeReader post_handshake;
   record::TrafficSecret up_secret, down_secret;
 
-  static constexpr std::uint8_t kTimestamps = 1, kSack = 2, kScale = 4;  // kScale: the client offered a window scale
+  static constexpr std::uint8_t kTimestamps = 1, kSack = 2, kScale = 4;   // kScale: the client offered a window scale
+  static constexpr std::uint8_t kEceFromServer = 8, kEceFromClient = 16;  // its newest segment echoed a mark: so do ours to the other
+  static constexpr std::uint8_t kMarkTaken = 32;                          // a marked segment ended in custody: we echo it, until CWR
+  static constexpr std::uint8_t kCwrToServer = 64;                        // came into custody: its next new data takes it along
   static constexpr std::uint8_t kAckClient = 1, kAckServer = 2, kListed = 4;
   [[nodiscard]] bool has_timestamps() const noexcept { return (option_flags & kTimestamps) != 0; }
+  void note(std::uint8_t flag, bool is_set) noexcept {
+    option_flags = static_cast<std::uint8_t>(is_set ? option_flags | flag : option_flags & ~flag);
+  }
   [[nodiscard]] bool has_sack() const noexcept { return (option_flags & kSack) != 0; }
   /// The client's address as the server sees it.
   [[nodiscard]] const IpAddress& source() const noexcept { return route->has_pool ? route->pool : client.address; }

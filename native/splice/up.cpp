@@ -127,7 +127,7 @@ Verdict cut_through(Resources& r, Flow& f, const wire::TcpOptions* heard, std::u
   out.payload = run.plain;
   out.payload_bytes = run.plain_bytes;
   out.seq = f.up.plain_next - run.plain_bytes;
-  out.flags = static_cast<std::uint8_t>(wire::kAck | (flags & (wire::kPsh | wire::kEce | wire::kCwr)));
+  out.flags = static_cast<std::uint8_t>(wire::kAck | (flags & (wire::kPsh | wire::kCwr)));
   out.traffic_class = traffic_class;
   out.heard = heard;
   out.note = TraceNote::opened_in_place;
@@ -136,11 +136,12 @@ Verdict cut_through(Resources& r, Flow& f, const wire::TcpOptions* heard, std::u
   return send_to_server(r, f, out);
 }
 
-Verdict into_custody(Resources& r, Flow& f, Bytes in) noexcept {
+Verdict into_custody(Resources& r, Flow& f, std::uint8_t flags, std::uint8_t traffic_class, Bytes in) noexcept {
   if (!enter_custody(r, f) || !has_custody_room(r, f, static_cast<std::uint32_t>(in.size()))) {
     return dropped(Drop::custody_full);
   }
   r.counters.add(Count::custody_up_packets);
+  take_marks(f, flags, traffic_class);
   if (!take_into_custody(r, f, in)) return kConsume;
   owe_ack_to_client(r, f);
   return kConsume;
@@ -158,17 +159,17 @@ bool exceeds_server(const Flow& f, std::uint32_t record_bytes) noexcept {
 // In-order ciphertext. Cut-through when nothing is in custody and the segment is whole records; otherwise custody (A11).
 Verdict take_in_order(Resources& r, Flow& f, const wire::TcpOptions* heard, std::uint8_t flags, std::uint8_t traffic_class,
                       MutableBytes in, const port::Packet& packet) noexcept {
-  if (f.custody != nullptr || exceeds_server(f, static_cast<std::uint32_t>(in.size()))) return into_custody(r, f, in);
+  if (f.custody != nullptr || exceeds_server(f, static_cast<std::uint32_t>(in.size()))) return into_custody(r, f, flags, traffic_class, in);
   const record::RecordRun run = record::whole_records(in);
   if (run.rest.status == record::NextRecord::Status::bad || run.record_bytes == in.size()) {
     return cut_through(r, f, heard, flags, traffic_class, in, packet);
   }
-  return into_custody(r, f, in);
+  return into_custody(r, f, flags, traffic_class, in);
 }
 
 Verdict hold_ahead(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
   const Held held{.begin = s.seq, .bytes = s.payload_bytes, .data = s.payload, .chunk = packet.chunk,
-                  .flags = static_cast<std::uint8_t>(s.flags & (wire::kPsh | wire::kFin)), .traffic_class = s.traffic_class};
+                  .flags = static_cast<std::uint8_t>(s.flags & (wire::kPsh | wire::kFin | wire::kCwr)), .traffic_class = s.traffic_class};
   const bool is_kept = s.payload_bytes != 0 && r.chunks.free_chunks() > r.chunks.capacity() / 4 && f.up.ahead.insert(r.held, held);
   if (is_kept) r.counters.add(Count::held_up_packets);
   ack_client(r, f);  // at once, one for one: the client counts them (RFC 5681 4.2)
@@ -182,7 +183,7 @@ void drain_ahead(Resources& r, Flow& f) noexcept {
     const Held held = f.up.ahead.pop_front(r.held);
     const port::Packet packet{held.data, held.bytes, held.chunk};
     // The client was told of it by SACK and may never send it again, so we answer for it as long as there is room.
-    Verdict v = into_custody(r, f, {held.data, held.bytes});
+    Verdict v = into_custody(r, f, held.flags, held.traffic_class, {held.data, held.bytes});
     if (v.action == Action::drop) v = take_in_order(r, f, nullptr, held.flags, held.traffic_class, {held.data, held.bytes}, packet);
     if (v.action != Action::forward) r.chunks.put(held.chunk);
     if (v.action == Action::drop) r.counters.add(v.reason);
@@ -243,7 +244,12 @@ bool take_client_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept {
     owe_ack_to_client(r, f);
     return false;
   }
-  if (before(s.ack, f.down.cipher_una)) return true;  // old; its payload is still good
+  if (before(s.ack, f.down.cipher_una)) {
+    // Old, and its payload still good; but not older than any window the client has shown: that is a guess (RFC 5961 5.2).
+    if (f.down.cipher_una - s.ack <= std::int32_t{65'535} << f.client_tcp.window_shift) return true;
+    owe_ack_to_client(r, f);
+    return false;
+  }
   const bool is_duplicate = s.ack == f.down.cipher_una && s.payload_bytes == 0 && !s.has(wire::kFin | wire::kSyn);
   const SeqNum edge = s.ack + (static_cast<std::uint32_t>(s.window) << f.client_tcp.window_shift);
   const bool is_same_edge = edge == f.down.client_edge;
@@ -255,6 +261,15 @@ bool take_client_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept {
     else f.local->on_ack(s.ack, r.now);
   }
   return true;
+}
+
+void take_marks(Flow& f, std::uint8_t flags, std::uint8_t traffic_class) noexcept {
+  constexpr std::uint8_t kMarked = 3;
+  if ((flags & wire::kCwr) != 0) {
+    f.note(Flow::kMarkTaken, false);
+    f.note(Flow::kCwrToServer, true);
+  }
+  if ((traffic_class & kMarked) == kMarked) f.note(Flow::kMarkTaken, true);
 }
 
 void take_held_ciphertext(Resources& r, Flow& f) noexcept { drain_ahead(r, f); }
@@ -279,6 +294,7 @@ Verdict up(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& pa
   const std::uint64_t sent_before = r.packets_to_server;
   if (!take_client_ack(r, f, s)) return dropped(Drop::bad_ack);
   f.last_active = r.now;
+  f.note(Flow::kEceFromClient, s.has(wire::kEce));
   const bool is_keep_alive = s.payload_bytes == 0 && !s.has(wire::kFin) && s.seq + 1U == f.up.cipher_next &&
                              f.custody == nullptr && f.up.spans.empty();
   if (is_keep_alive) return pass_keep_alive(r, f, s), kConsume;

@@ -21,6 +21,10 @@ void take_early_ciphertext(Resources& r, Flow& f, Bytes ciphertext) noexcept;
 /// The same for what was held out of order until now.
 void take_held_ciphertext(Resources& r, Flow& f) noexcept;
 
+/// Where we are the client's receiver (handshake, custody) its congestion marks end: they are echoed until its CWR comes, and
+/// that goes on (RFC 3168 6.1.3).
+void take_marks(Flow& f, std::uint8_t flags, std::uint8_t traffic_class) noexcept;
+
 /// Everything that became possible by an acknowledgement: sealing what was held, sending what was owed.
 void go_on(Resources& r, Flow& f) noexcept;
 

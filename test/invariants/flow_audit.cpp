@@ -8,7 +8,7 @@ std::string number(std::uint64_t n) { return std::to_string(n); }
 FlowAudit::FlowAudit(const AuditFacts& facts, const sim::TlsStream* client, Findings& findings)
     : facts_(facts), client_(client), findings_(findings), reader_([this](std::uint64_t offset, Bytes fragment) {
         const auto right = facts_.down.matches(offset, fragment);
-        if (right != fragment.size()) add("I6", reading_at_us_, "sealed a byte the server did not write, at " + number(offset + right));
+        if (right != fragment.size() && !is_down_false_) add("I6", reading_at_us_, "sealed a byte the server did not write, at " + number(offset + right));
         if (!down_in_.has_passed(offset, offset + fragment.size())) {
           add("I3", reading_at_us_, "sealed plaintext that has not come from the server, at " + number(offset));
         }
@@ -16,6 +16,7 @@ FlowAudit::FlowAudit(const AuditFacts& facts, const sim::TlsStream* client, Find
 
 void FlowAudit::see(Tap tap, const sim::Segment& s, std::size_t ip_bytes, std::uint64_t now) {
   reading_at_us_ = now;
+  if (!s.has(sim::kSyn) && !s.has(sim::kRst)) note_marks(tap, s, now);
   switch (tap) {
     case Tap::client_in: return see_client_in(s);
     case Tap::server_in: return see_server_in(s);
@@ -147,6 +148,7 @@ void FlowAudit::check_client_acknowledged(std::uint64_t plain_acked, std::uint64
 
 /// I4 upwards: what leaves is what the client's TLS wrote, and its whole record has come.
 void FlowAudit::check_authentic(std::uint64_t begin, Bytes payload, std::uint64_t now) {
+  if (facts_.release_streaming && is_up_false_) return;  // what the option risks; the end of it is judged by run
   const auto& records = client_->records();
   const auto end = begin + payload.size();
   if (records.empty() || end > records.back().plain_end) {
@@ -156,6 +158,7 @@ void FlowAudit::check_authentic(std::uint64_t begin, Bytes payload, std::uint64_
   const auto right = facts_.up.matches(begin, payload);
   if (right != payload.size()) add("I4", now, "sent the server a byte the client did not write, at " + number(begin + right));
   const auto record = std::lower_bound(records.begin(), records.end(), end, [](const auto& r, std::uint64_t e) { return r.plain_end < e; });
+  if (facts_.release_streaming) return;  // authenticity comes later, and by A13 the bytes do not wait for it
   if (record->cipher_end > up_in_.prefix()) {
     add("I4", now, "sent the server bytes up to " + number(end) + " of a record that ends at " + number(record->cipher_end) + "; only " +
                        number(up_in_.prefix()) + " have come");
@@ -170,7 +173,31 @@ void FlowAudit::check_clean_end(std::uint64_t end, std::uint64_t now) {
   if (!client_->has_sent_close_notify() && !facts_.truncation_forward) add("I6", now, "FIN to the server without the client's close_notify");
 }
 
+/// What one end echoes the other hears; and no mark on data ends in the device without an echo of the device's own.
+void FlowAudit::note_marks(Tap tap, const sim::Segment& s, std::uint64_t now) {
+  constexpr std::uint32_t kPatience = 20;  // segments that the device lost, or sent before it took the echo in
+  const bool is_client = tap == Tap::client_in || tap == Tap::client_out;
+  Congestion& here = is_client ? client_congestion_ : server_congestion_;
+  Congestion& there = is_client ? server_congestion_ : client_congestion_;
+  const bool is_marked = s.ecn == 3 && !s.payload.empty();
+  if (tap == Tap::client_in || tap == Tap::server_in) {
+    here.is_echoing = s.has(sim::kEce);
+    here.marks += is_marked ? 1 : 0;
+    return;
+  }
+  if (is_marked) ++there.answers;
+  if (s.has(sim::kEce)) ++here.answers;
+  there.unheard = there.is_echoing && !s.has(sim::kEce) ? there.unheard + 1 : 0;
+  if (there.unheard == kPatience) add("tcp", now, std::string{"the echo of a congestion mark does not reach the "} + (is_client ? "client" : "server"));
+}
+
 void FlowAudit::finish(std::uint64_t now) {
+  constexpr std::uint64_t kEnoughMarks = 10;
+  for (const auto* side : {&client_congestion_, &server_congestion_}) {
+    if (side->marks >= kEnoughMarks && side->answers == 0) {
+      add("tcp", now, number(side->marks) + " congestion marks of the " + (side == &client_congestion_ ? "client" : "server") + "'s data came to nothing");
+    }
+  }
   if (client_ == nullptr) return;
   const auto fin = down_out_.fin_at();
   if (!fin || down_out_.prefix() <= *fin) return;

@@ -18,7 +18,7 @@ enum class Acknowledges : std::uint8_t { delivered, held };
 struct AuditFacts {
   std::size_t connection = 0;
   Acknowledges acknowledges = Acknowledges::delivered;
-  bool truncation_forward = false;
+  bool truncation_forward = false, release_streaming = false;
   std::uint32_t client_mtu = 1500, server_mtu = 1500;  // of the device's interfaces
   sim::Content up, down;
   std::uint64_t down_bytes = 0;                        // that the server's script writes in all
@@ -38,6 +38,8 @@ class FlowAudit {
   FlowAudit(const AuditFacts& facts, const sim::TlsStream* client, Findings& findings);
 
   void see(Tap tap, const sim::Segment& segment, std::size_t ip_bytes, std::uint64_t now);
+  /// From now on bytes of that direction may be under a false name: what nobody can tell apart is not held against the device.
+  void note_falsehood(sim::Direction direction) noexcept { (direction == sim::Direction::up ? is_up_false_ : is_down_false_) = true; }
   /// When no packet moves any more.
   void finish(std::uint64_t now);
 
@@ -58,6 +60,7 @@ class FlowAudit {
   void check_client_acknowledged(std::uint64_t plain_acked, std::uint64_t now);
   void check_authentic(std::uint64_t begin, Bytes payload, std::uint64_t now);
   void check_clean_end(std::uint64_t end, std::uint64_t now);
+  void note_marks(Tap tap, const sim::Segment& s, std::uint64_t now);
   void add(std::string invariant, std::uint64_t now, std::string what) { findings_.add(std::move(invariant), now, facts_.connection, std::move(what)); }
   static void note_receiver(const sim::Segment& s, const HalfStream& stream, Receiver& receiver);
 
@@ -69,9 +72,17 @@ class FlowAudit {
   bool client_timestamps_ = false, server_timestamps_ = false;
   std::uint8_t client_offered_shift_ = 0, server_offered_shift_ = 0;
   std::uint64_t acked_to_client_ = 0;
-  bool reader_failed_ = false;
+  bool reader_failed_ = false, is_up_false_ = false, is_down_false_ = false;
   RecordReader reader_;
   std::uint64_t reading_at_us_ = 0;
+
+  /// Congestion, as one side tells the other of it through the device (RFC 3168).
+  struct Congestion {
+    bool is_echoing = false;                 // its newest segment said so
+    std::uint32_t unheard = 0;               // segments in a row that did not pass it on
+    std::uint64_t marks = 0, answers = 0;    // marked data that came, and what became of it: passed on, or echoed
+  };
+  Congestion client_congestion_, server_congestion_;
 };
 
 }  // namespace cutwater::invariants
