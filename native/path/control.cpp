@@ -122,6 +122,17 @@ void Path::set_trace(splice::TraceSink* sink) noexcept { impl_->state.r.trace = 
 void Path::set_events(EventSink* sink) noexcept { impl_->state.events = sink; }
 std::uint32_t Path::live_flows() const noexcept { return impl_->state.flows.live(); }
 
+Holdings Path::holdings() const noexcept {
+  const splice::Resources& r = impl_->state.r;
+  return {.span_blocks = r.spans.capacity() - r.spans.free_blocks(),
+          .held_segments = r.held.capacity() - r.held.free_count(),
+          .custodies = r.custodies.in_use(),
+          .local_senders = r.locals.in_use(),
+          .previous_keys = r.previous_keys.in_use(),
+          .handshakes = impl_->state.handshakes.in_use(),
+          .expanded_keys = r.keys.live()};
+}
+
 void Path::each_flow(const std::function<bool(const FlowView&)>& visit) {
   State& s = impl_->state;
   for (std::uint32_t i = 0; i < s.flows.used(); ++i) {

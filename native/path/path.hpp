@@ -54,6 +54,12 @@ struct FlowView {
   std::uint32_t opened_ms = 0;  // modulo 2^32
 };
 
+/// What flows hold beyond themselves at this moment. With the last flow it is all zero again (I5).
+struct Holdings {
+  std::size_t span_blocks = 0, held_segments = 0, custodies = 0, local_senders = 0, previous_keys = 0, handshakes = 0;
+  std::size_t expanded_keys = 0;
+};
+
 struct PathConfig {
   std::uint32_t max_flows = 65'536;
   std::uint64_t hash_seed[2] = {0, 0};            // entropy is an argument (C9)
@@ -95,6 +101,8 @@ class Path {
   void each_flow(const std::function<bool(const FlowView&)>& visit);
 
   [[nodiscard]] std::uint32_t live_flows() const noexcept;
+  /// Counted when asked for: for checks and people, not for packets.
+  [[nodiscard]] Holdings holdings() const noexcept;
 
  private:
   struct Impl;

@@ -56,6 +56,14 @@ void KeyCache::erase(const KeyId& id) noexcept {
   set.last_use[way] = 0;
 }
 
+std::size_t KeyCache::live() const noexcept {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < set_count_; ++i) {
+    count += static_cast<std::size_t>(std::count_if(sets_[i].last_use.begin(), sets_[i].last_use.end(), [](std::uint64_t use) { return use != 0; }));
+  }
+  return count;
+}
+
 // A multiply-and-fold hash: the flow index alone would spread well, the seed and the fold keep it from being predictable.
 std::size_t KeyCache::set_of(const KeyId& id) const noexcept {
   constexpr std::uint64_t kOdd = 0x9E37'79B9'7F4A'7C15;  // 2^64 / golden ratio

@@ -40,6 +40,8 @@ class KeyCache {
   /// Wipes the key, if it is there: at a key update, and when a flow ends.
   void erase(const KeyId& id) noexcept;
 
+  /// Keys that are expanded now. Cost: looks at every slot; for checks, not for packets.
+  [[nodiscard]] std::size_t live() const noexcept;
   [[nodiscard]] std::size_t capacity() const noexcept { return set_count_ * kWays; }
   [[nodiscard]] std::uint64_t hits() const noexcept { return hits_; }
   [[nodiscard]] std::uint64_t misses() const noexcept { return misses_; }

@@ -5,7 +5,7 @@
 namespace cutwater::splice {
 
 HeldPool::HeldPool(std::uint32_t capacity, port::ChunkPool& chunks)
-    : held_(std::make_unique_for_overwrite<Held[]>(capacity)), chunks_(chunks), free_count_(capacity) {}
+    : held_(std::make_unique_for_overwrite<Held[]>(capacity)), chunks_(chunks), capacity_(capacity), free_count_(capacity) {}
 
 std::uint32_t HeldPool::take() noexcept {
   if (free_count_ == 0) return kNone;

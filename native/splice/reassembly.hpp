@@ -33,6 +33,7 @@ class HeldPool {
  public:
   HeldPool(std::uint32_t capacity, port::ChunkPool& chunks);
   [[nodiscard]] std::uint32_t free_count() const noexcept { return free_count_; }
+  [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
 
  private:
   friend class Reassembly;
@@ -42,7 +43,7 @@ class HeldPool {
 
   std::unique_ptr<Held[]> held_;
   port::ChunkPool& chunks_;
-  std::uint32_t unused_ = 0, free_head_ = kNone, free_count_ = 0;
+  std::uint32_t capacity_, unused_ = 0, free_head_ = kNone, free_count_ = 0;
 };
 
 class Reassembly {

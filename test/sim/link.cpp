@@ -8,7 +8,9 @@ void Link::send(Frame&& frame) {
   ++stats_.sent;
   const auto now = timeline_.now();
   const bool is_out = now >= config_.dead_at_us || (now >= config_.outage_at_us && now - config_.outage_at_us < config_.outage_us);
-  if (is_out || is_lost()) {
+  const bool is_last_word = config_.lost_fins > fins_ && decode(frame).segment.has(kFin);
+  if (is_last_word) ++fins_;
+  if (is_out || is_last_word || is_lost()) {
     ++stats_.lost;
     return;
   }

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint32_t kChunks = 2'048;
 constexpr std::size_t kBurst = 64;
-constexpr std::uint64_t kOriginUs = 1'000'000;  // the run's zero on the device's clock, which nobody promised to start at zero
+constexpr std::uint64_t kMostLeapsUs = 60'000'000;  // in one run: no timeout of a patient peer may come of them
 
 path::Side to_path(Side side) { return side == Side::client ? path::Side::client : path::Side::server; }
 
@@ -25,6 +25,7 @@ std::shared_ptr<const path::Services> services_of(const Scenario& s) {
   service.port = 443;
   service.servers = {{.address = s.server.address, .port = 80, .hop = {.mac = s.server.mac, .is_known = true}}};
   service.truncation_forward = s.truncation_forward;
+  service.release_streaming = s.release_streaming;
   service.idle_timeout_ms = 200'000;
   service.handshake_timeout_ms = 120'000;  // a hello of single bytes over a satellite, without SACK, takes a minute
   service.rekey_after_records = s.rekey_after_records;
@@ -51,11 +52,35 @@ std::string_view name_of(Drop reason) {
   return kNames[static_cast<std::size_t>(reason)];
 }
 
+/// The device's clock, which need not be the run's: it leaps ahead, and stands still, but never goes back.
+class DeviceClock {
+ public:
+  [[nodiscard]] Tick at(std::uint64_t now) const noexcept { return Tick{now < stopped_until_ ? stopped_at_ : now + ahead_}; }
+  /// When, in the run's time, the clock shows `tick`.
+  [[nodiscard]] std::uint64_t when(Tick tick, std::uint64_t now) const noexcept {
+    if (tick.us <= at(now).us) return now;
+    return std::max(tick.us > ahead_ ? tick.us - ahead_ : 0, stopped_until_);
+  }
+  void leap(std::uint64_t us) noexcept { ahead_ += us; }
+  void stop(std::uint64_t now, std::uint64_t us) noexcept {
+    if (now < stopped_until_) return;
+    stopped_at_ = now + ahead_;
+    stopped_until_ = now + us;
+    ahead_ -= us;
+  }
+
+ private:
+  static constexpr std::uint64_t kOriginUs = 100'000'000;  // nobody promised that it starts at zero
+  std::uint64_t ahead_ = kOriginUs, stopped_at_ = 0, stopped_until_ = 0;
+};
+
 class PathDevice final : public Device, private path::EventSink {
  public:
-  PathDevice(const Scenario& scenario, const Profile& profile, Timeline& timeline, Random random, port::ChunkPool& chunks, secure::Pool& secure)
+  PathDevice(const Scenario& scenario, const Profile& profile, Timeline& timeline, Random random, port::ChunkPool& chunks, secure::Pool& secure,
+             std::shared_ptr<DeviceClock> clock)
       : trouble_(profile.trouble),
         timeline_(timeline),
+        clock_(std::move(clock)),
         random_(random),
         chunks_(chunks),
         secure_(secure),
@@ -68,7 +93,10 @@ class PathDevice final : public Device, private path::EventSink {
   }
 
   void receive(Side side, Frame&& frame, std::uint64_t now) override {
+    if (random_.chance(trouble_.rx_lost)) return;
+    if (random_.chance(trouble_.rx_twice)) arrivals_.push_back({side, frame});
     arrivals_.push_back({side, std::move(frame)});
+    disturb_clock(now);
     if (random_.chance(trouble_.scarcity)) withhold(now);
     if (now >= awake_at_ && random_.chance(trouble_.stall)) awake_at_ = now + random_.below(trouble_.stall_us);
     if (is_turn_booked_) return;
@@ -85,8 +113,7 @@ class PathDevice final : public Device, private path::EventSink {
   }
   std::uint64_t deadline() const override {
     const auto at = path_.next_deadline();
-    if (at == kNever) return kNoTime;
-    return std::max(at.us > kOriginUs ? at.us - kOriginUs : 0, awake_at_);
+    return at == kNever ? kNoTime : std::max(clock_->when(at, timeline_.now()), awake_at_);
   }
   void run_timers(std::uint64_t now) override {
     path_.expire(tick(now));
@@ -102,6 +129,15 @@ class PathDevice final : public Device, private path::EventSink {
     note(path_.next_deadline() != kNever, "a timer left, at " + std::to_string(path_.next_deadline().us));
     const auto missing = chunks_.capacity() - chunks_.free_chunks() - withheld_.size();
     note(missing != 0, std::to_string(missing) + " chunks not given back");
+    const auto held = path_.holdings();
+    const auto note_count = [&note](std::size_t count, const char* what) { note(count != 0, std::to_string(count) + " " + what + " not given back"); };
+    note_count(held.span_blocks, "blocks of spans");
+    note_count(held.held_segments, "held segments");
+    note_count(held.custodies, "custodies");
+    note_count(held.local_senders, "local senders");
+    note_count(held.previous_keys, "earlier keys");
+    note_count(held.handshakes, "handshakes");
+    note_count(held.expanded_keys, "expanded keys");
     note(secure_.stats().alive != 0, std::to_string(secure_.stats().alive) + " handshakes alive");
     note(!path_.tx(path::Side::client).empty() || !path_.tx(path::Side::server).empty(), "packets left to send");
     return out;
@@ -127,7 +163,7 @@ class PathDevice final : public Device, private path::EventSink {
     Side side;
     Frame frame;
   };
-  static Tick tick(std::uint64_t now) { return Tick{now + kOriginUs}; }
+  [[nodiscard]] Tick tick(std::uint64_t now) const noexcept { return clock_->at(now); }
 
   void turn(std::uint64_t now) {
     path_.drain_secure(tick(now));  // as the worker does, each turn
@@ -182,6 +218,16 @@ class PathDevice final : public Device, private path::EventSink {
     });
   }
 
+  void disturb_clock(std::uint64_t now) {
+    const bool leaps = random_.chance(trouble_.clock_jump), stops = random_.chance(trouble_.clock_stop);
+    if (!leaps && !stops) return;
+    const auto us = random_.between(1'000, trouble_.clock_us);
+    leapt_us_ += us;
+    if (leapt_us_ > kMostLeapsUs) return;
+    leaps ? clock_->leap(us) : clock_->stop(now, us);
+    notes_.push_back((leaps ? "the clock leaps by " : "the clock stands still for ") + std::to_string(us) + " us");
+  }
+
   /// Other flows' packets, as it were: the pool runs dry for a while.
   void withhold(std::uint64_t now) {
     if (!withheld_.empty()) return;
@@ -196,6 +242,7 @@ class PathDevice final : public Device, private path::EventSink {
 
   Trouble trouble_;
   Timeline& timeline_;
+  std::shared_ptr<DeviceClock> clock_;
   Random random_;
   port::ChunkPool& chunks_;
   secure::Pool& secure_;
@@ -204,7 +251,7 @@ class PathDevice final : public Device, private path::EventSink {
   std::vector<port::ChunkId> withheld_;
   std::vector<std::string> notes_;
   std::array<std::uint64_t, static_cast<std::size_t>(Drop::count_)> drops_{};
-  std::uint64_t awake_at_ = 0;
+  std::uint64_t awake_at_ = 0, leapt_us_ = 0;
   bool is_turn_booked_ = false, is_secure_booked_ = false;
 };
 
@@ -214,14 +261,15 @@ class PathFactory final : public DeviceFactory {
   std::unique_ptr<Device> make(const Scenario& scenario, const Profile& profile, Timeline& timeline, Random random) override {
     // A run that failed may have left chunks behind; the next one is not to suffer for it.
     if (!chunks_ || chunks_->free_chunks() != chunks_->capacity()) chunks_ = std::make_unique<port::ChunkPool>(kChunks);
+    const auto clock = std::make_shared<DeviceClock>();
     secure_ = std::make_unique<secure::Pool>(secure::PoolConfig{
-        .threads = 0, .links = 1, .first_cpu = -1, .max_handshakes = 1'024, .clock = [&timeline] { return Tick{timeline.now() + kOriginUs}; }, .wake = {}, .key_log_path = {}});
+        .threads = 0, .links = 1, .first_cpu = -1, .max_handshakes = 1'024, .clock = [&timeline, clock] { return clock->at(timeline.now()); }, .wake = {}, .key_log_path = {}});
     secure::ServiceTls tls;
     tls.name = "sim";
     tls.certificates = {{.name = "sim", .chain_pem = credentials_.certificate_pem, .key_pem = credentials_.key_pem}};
     tls.tickets = static_cast<std::uint32_t>(scenario.seed % 3);
     if (const auto wrong = secure_->configure(0, tls); !wrong.empty()) throw std::runtime_error(wrong);
-    return std::make_unique<PathDevice>(scenario, profile, timeline, random, *chunks_, *secure_);
+    return std::make_unique<PathDevice>(scenario, profile, timeline, random, *chunks_, *secure_, clock);
   }
 
  private:

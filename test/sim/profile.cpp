@@ -131,6 +131,53 @@ std::vector<Profile> build() {
   add("pool-dry", [](Profile& p) { p.trouble.scarcity = 0.01; });
   add("tx-ring-full", [](Profile& p) { p.trouble.tx_full = 0.03; });
   add("coalesced", [&](Profile& p) { p.trouble.coalesce_us = 200; on_both(p, loss(0.02)); });
+  add("descriptors", [&](Profile& p) { p.trouble.rx_lost = p.trouble.rx_twice = p.trouble.tx_twice = 0.02; p.trouble.coalesce_us = 100; });
+  add("clock-jumps", [&](Profile& p) { p.trouble.clock_jump = 0.01; on_both(p, loss(0.01)); });
+  add("clock-stops", [&](Profile& p) { p.trouble.clock_stop = 0.01; p.trouble.clock_us = 2'000'000; on_both(p, loss(0.01)); });
+
+  // Somebody who means harm. Blind segments may cost nothing; what touches data may end a connection, never falsify it.
+  const auto on_both_sides = [](Profile& p, const auto& change) { change(p.client_malice), change(p.server_malice); };
+  add("blind-resets", [&](Profile& p) { on_both_sides(p, [](Malice& m) { m.blind_reset = 0.1; }); });
+  add("blind-syns", [&](Profile& p) { p.client_malice.blind_syn = 0.1; p.server_malice.blind_syn = 0.05; });
+  add("blind-acks", [&](Profile& p) { on_both_sides(p, [](Malice& m) { m.blind_ack = 0.1; }); });
+  add("blind-clocks", [&](Profile& p) { p.habits.timestamps = Choice::always; on_both_sides(p, [](Malice& m) { m.blind_clock = 0.1; }); });
+  add("blind-all-loss", [&](Profile& p) {
+    on_both_sides(p, [](Malice& m) { m.blind_reset = m.blind_syn = m.blind_ack = m.blind_clock = 0.03; });
+    on_both(p, loss(0.02));
+  });
+  add("injection", [](Profile& p) { p.client_malice.injection = 0.02; });
+  add("injection-server", [](Profile& p) { p.server_malice.injection = 0.02; });
+  add("copies-behind", [](Profile& p) { p.client_malice.copy_behind = 0.1; });
+  add("copies-before", [](Profile& p) { p.client_malice.copy_before = 0.02; });
+  add("copies-behind-server", [](Profile& p) { p.server_malice.copy_behind = 0.02; });
+  add("copies-before-server", [](Profile& p) { p.server_malice.copy_before = 0.02; });
+  add("copies-loss", [&](Profile& p) {
+    on_both_sides(p, [](Malice& m) { m.copy_behind = m.copy_before = 0.01; });
+    on_both(p, [](LinkConfig& l) { l.loss = 0.03; l.reorder = 0.05; });
+  });
+  add("forgery", [](Profile& p) { p.client_malice.forgery = 0.01; });
+  add("forgery-server", [](Profile& p) { p.server_malice.forgery = 0.01; });
+
+  // `release: streaming` (A13): the same promises while nobody forges; when somebody does, a reset and never a clean end.
+  add("streaming", [](Profile& p) { p.release_streaming = true; });
+  add("streaming-loss", [&](Profile& p) { p.release_streaming = true; p.habits.bulk = Choice::always; on_both(p, loss(0.03)); });
+  add("streaming-forged", [](Profile& p) { p.release_streaming = true; p.habits.bulk = Choice::always; p.client_malice.forgery = 0.02; });
+  add("streaming-forged-loss", [&](Profile& p) {
+    p.release_streaming = true;
+    p.client_malice.forgery = p.client_malice.copy_before = p.client_malice.injection = 0.01;
+    on_both(p, [](LinkConfig& l) { l.loss = 0.02; l.reorder = 0.05; });
+  });
+
+  // Hard cases that chance alone meets too seldom.
+  add("key-updates-loss", [&](Profile& p) { p.habits.key_updates = Choice::always; on_both(p, [](LinkConfig& l) { l.loss = 0.05; l.reorder = 0.05; }); });
+  add("idle-rekeying", [&](Profile& p) { p.habits.key_updates = p.habits.idle = Choice::always; on_both(p, loss(0.02)); });
+  add("last-words-lost", [&](Profile& p) { on_both(p, [](LinkConfig& l) { l.lost_fins = 2; }); });
+  add("timid-client", [](Profile& p) { p.habits.timid_client = Choice::always; });
+  add("timid-client-loss", [&](Profile& p) { p.habits.timid_client = Choice::always; on_both(p, loss(0.03)); });
+  add("ecn-loss", [&](Profile& p) {
+    p.habits.ecn = p.habits.bulk = Choice::always;
+    on_both(p, [](LinkConfig& l) { l.ce_mark = 0.05; l.loss = 0.01; });
+  });
   add("everything", [](Profile& p) {
     on_both(p, [](LinkConfig& l) {
       l.loss = 0.02;

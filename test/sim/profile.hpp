@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "sim/adversary.hpp"
 #include "sim/link.hpp"
 
 namespace cutwater::sim {
@@ -20,6 +21,10 @@ struct Habits {
   Choice shrinking_windows = Choice::never;
   Choice bulk = Choice::any;            // larger transfers
   Choice ipv6 = Choice::any;
+  // Never drawn by chance, so that seeds keep their meaning:
+  Choice key_updates = Choice::any;     // always: in every script, and the device changes its key every few records
+  Choice idle = Choice::any;            // always: seconds of silence in the middle
+  Choice timid_client = Choice::any;    // always: a congestion window smaller than the records it writes (A12)
 };
 
 /// What is wrong with the device itself, or with its surroundings (issue 3, point 6).
@@ -33,6 +38,9 @@ struct Trouble {
   double tx_full = 0;                         // chance that a packet to send finds the ring full
   double leak = 0;                            // chance, per packet, that its chunk is never given back: shows that the check of I5 bites
   std::uint64_t coalesce_us = 0;              // packets that come within it arrive as one burst
+  double rx_lost = 0, rx_twice = 0, tx_twice = 0;  // chance, per packet, that its descriptor is lost, or comes twice
+  double clock_jump = 0, clock_stop = 0;      // chance, per packet, that the clock leaps ahead, or stands still for a while
+  std::uint64_t clock_us = 10'000'000;        // by how much, at most
 };
 
 struct Profile {
@@ -40,6 +48,8 @@ struct Profile {
   LinkConfig client_up, client_down, server_up, server_down;
   Habits habits;
   Trouble trouble;
+  Malice client_malice, server_malice;  // in front of the client's side, and of the server's
+  bool release_streaming = false;
   bool may_give_up = false;    // so bad that TCP itself may give up; bytes must be right all the same
   bool loses_a_side = false;   // a link dies for good in the middle
 };

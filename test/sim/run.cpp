@@ -23,7 +23,9 @@ struct Connection {
   TlsStream* tls = nullptr;
   std::unique_ptr<FlowAudit> audit;
   bool has_started = false;
+  bool is_up_touched = false, is_down_touched = false;  // an adversary put bytes into that direction
 
+  [[nodiscard]] bool is_touched() const noexcept { return is_up_touched || is_down_touched; }
   [[nodiscard]] bool is_over() const {
     if (!has_started) return false;
     const auto ended = [](Application& a) {
@@ -48,6 +50,7 @@ class Running {
   void to_client(Frame&& frame);
   void to_server(Frame&& frame);
   void into_device(Side side, Frame&& frame);
+  void enter(Side side, Frame&& frame);
   void out_of_device(Side side, Frame&& frame);
   void tap(Tap tap, Bytes frame);
   void settle(Connection& c);
@@ -66,6 +69,7 @@ class Running {
   Random random_;
   Timeline timeline_;
   Link client_up_, client_down_, server_up_, server_down_;
+  Adversary client_adversary_, server_adversary_;
   std::unique_ptr<Device> device_;
   KeptSession kept_;
   std::vector<Connection> connections_;
@@ -82,7 +86,9 @@ Running::Running(Rig& rig, const RunOptions& options)
       client_up_(profile_.client_up, timeline_, random_.fork()),
       client_down_(profile_.client_down, timeline_, random_.fork()),
       server_up_(profile_.server_up, timeline_, random_.fork()),
-      server_down_(profile_.server_down, timeline_, random_.fork()) {
+      server_down_(profile_.server_down, timeline_, random_.fork()),
+      client_adversary_(profile_.client_malice, Random{options.seed * 2}),
+      server_adversary_(profile_.server_malice, Random{options.seed * 2 + 1}) {
   SeededOpenssl::reseed(options.seed);
   device_ = rig.devices->make(scenario_, profile_, timeline_, random_.fork());
   if (options.wrap) device_ = options.wrap(std::move(device_));
@@ -183,7 +189,7 @@ void Running::start(std::size_t index) {
   }
   c.client = std::make_unique<Application>(std::move(stream), c.plan->client, up, down);
   c.audit = std::make_unique<FlowAudit>(AuditFacts{.connection = index, .acknowledges = device_->terminates_tcp() ? Acknowledges::held : Acknowledges::delivered,
-                                                   .truncation_forward = scenario_.truncation_forward, .client_mtu = 1500,
+                                                   .truncation_forward = scenario_.truncation_forward, .release_streaming = scenario_.release_streaming, .client_mtu = 1500,
                                                    .server_mtu = 1500, .up = up, .down = down, .down_bytes = c.plan->server.bytes_to_write()},
                                         c.tls, result_.findings);
   Host gateway = scenario_.service;
@@ -243,14 +249,35 @@ void Running::send_all(TcpEndpoint& tcp, Link& link) {
 }
 
 void Running::into_device(Side side, Frame&& frame) {
+  auto& adversary = side == Side::client ? client_adversary_ : server_adversary_;
+  const auto d = decode(frame);
+  auto plot = d.kind == Decoding::tcp ? adversary.plot(frame, d.segment) : Adversary::Plot{};
+  if (plot.touches_data) {
+    auto* c = find(side == Side::client ? d.segment.source_port : d.segment.target_port);
+    if (c != nullptr) (side == Side::client ? c->is_up_touched : c->is_down_touched) = true;
+    if (c != nullptr && c->audit) c->audit->note_falsehood(side == Side::client ? Direction::up : Direction::down);
+  }
+  // What only a blind sender says is none of the connection's: the taps do not see it, and it may change nothing.
+  const auto inject = [&](std::vector<Frame>& frames) {
+    for (auto& f : frames) plot.touches_data ? enter(side, std::move(f)) : device_->receive(side, std::move(f), timeline_.now());
+  };
+  inject(plot.before);
+  enter(side, std::move(frame));
+  inject(plot.behind);
+}
+
+void Running::enter(Side side, Frame&& frame) {
   tap(side == Side::client ? Tap::client_in : Tap::server_in, frame);
   device_->receive(side, std::move(frame), timeline_.now());
 }
 
 void Running::out_of_device(Side side, Frame&& frame) {
   tap(side == Side::client ? Tap::client_out : Tap::server_out, frame);
+  if (const auto d = decode(frame); d.kind == Decoding::tcp) (side == Side::client ? client_adversary_ : server_adversary_).overhear(d.segment);
   if (random_.chance(profile_.trouble.tx_full)) return;  // behind the taps: the device believes it sent it
-  (side == Side::client ? client_down_ : server_up_).send(std::move(frame));
+  auto& link = side == Side::client ? client_down_ : server_up_;
+  if (random_.chance(profile_.trouble.tx_twice)) link.send(Frame{frame});
+  link.send(std::move(frame));
 }
 
 void Running::tap(Tap where, Bytes frame) {
@@ -303,9 +330,11 @@ void Running::judge_connection(std::size_t index, Connection& c) {
     if (a == nullptr) continue;
     result_.bytes += a->received();
     const std::string who = a == c.client.get() ? "client" : "server";
-    if (const auto wrong = a->first_wrong_byte()) add("I6", index, who + " got a wrong byte at " + std::to_string(*wrong));
+    // What a server says in clear, somebody beside it may say too; what a client says, nobody, unless the service streams.
+    const bool may_be_wrong = a == c.client.get() ? c.is_down_touched : c.is_up_touched && scenario_.release_streaming;
+    if (const auto wrong = a->first_wrong_byte(); wrong && !may_be_wrong) add("I6", index, who + " got a wrong byte at " + std::to_string(*wrong));
     const auto& stats = a->stream().tcp().stats();
-    if (stats.acks_of_unsent > 0) add("I1", index, who + " got acknowledgements of what it never sent");
+    if (stats.acks_of_unsent > 0 && !c.is_touched()) add("I1", index, who + " got acknowledgements of what it never sent");
     if (stats.missing_timestamps > 0) add("tcp", index, who + " got segments without the negotiated timestamp");
   }
   c.audit->finish(timeline_.now());
@@ -320,10 +349,11 @@ void Running::judge_connection(std::size_t index, Connection& c) {
   if (server_end == Ending::clean && device_->opens_tls()) {
     if (client_cut_short && !may_end_truncated) add("I6", index, "the server saw a clean end of a cut-off stream; " + ends);
     if (received_up != c.client->written()) add("I6", index, "the server saw a clean end with bytes missing; " + ends);
+    if (c.server->first_wrong_byte()) add("I6", index, "the server saw a clean end of a forged stream; " + ends);
   }
   if (client_end == Ending::clean) {
     if (server_cut_short) add("I6", index, "the client saw a clean end of a reset stream; " + ends);
-    if (received_down != (c.server ? c.server->written() : 0)) add("I6", index, "the client saw a clean end with bytes missing; " + ends);
+    if (received_down != (c.server ? c.server->written() : 0) && !c.is_down_touched) add("I6", index, "the client saw a clean end with bytes missing; " + ends);
   }
   if (device_->opens_tls() && client_end == Ending::truncated && !server_cut_short) {
     add("I6", index, "the client saw a FIN without close_notify; " + ends);
@@ -335,7 +365,7 @@ void Running::judge_connection(std::size_t index, Connection& c) {
   ++(is_clean ? result_.completed : result_.failed);
   // close() while a ticket is still on its way becomes a reset, and takes along what TCP had not delivered.
   const bool left_in_reset = c.plan->client.has(Step::Kind::close) && c.client->stream().tcp().failure() == TcpFailure::aborted;
-  const bool was_cut_short = client_cut_short || server_cut_short || left_in_reset;
+  const bool was_cut_short = client_cut_short || server_cut_short || left_in_reset || c.is_touched();
   if (!is_clean && !was_cut_short && !profile_.may_give_up) add("I6", index, "not completed; " + ends);
   if (!c.is_over() && !profile_.may_give_up) add("liveness", index, "not over; " + ends);
 

@@ -168,7 +168,7 @@ void finish(Script& client, Script& server, Random& r) {
 
 void draw_scripts(const Profile& p, ConnectionPlan& plan, Random& r) {
   const std::uint64_t high = decide(p.habits.bulk, 0.05, r) ? 400'000 : 30'000;
-  switch (const auto kind = p.habits.bulk == Choice::always ? r.between(6, 8) : r.below(11); kind) {
+  switch (const auto kind = p.habits.idle == Choice::always ? 10 : p.habits.bulk == Choice::always ? r.between(6, 8) : r.below(11); kind) {
     case 6: bulk(plan.client, plan.server, draw_size(500, high, r), 0, r); break;
     case 7: bulk(plan.client, plan.server, 0, draw_size(500, high, r), r); break;
     case 8: bulk(plan.client, plan.server, draw_size(500, high, r), draw_size(500, high, r), r); break;
@@ -177,7 +177,7 @@ void draw_scripts(const Profile& p, ConnectionPlan& plan, Random& r) {
     default: request_response(plan.client, plan.server, r);
   }
   finish(plan.client, plan.server, r);
-  if (r.chance(0.1)) sprinkle_key_updates(plan.client, r);
+  if (r.chance(0.1) || p.habits.key_updates == Choice::always) sprinkle_key_updates(plan.client, r);
   if (p.habits.shrinking_windows != Choice::never && decide(p.habits.shrinking_windows, 0.3, r)) {
     sprinkle_buffer_changes(plan.client, r);
     sprinkle_buffer_changes(plan.server, r);
@@ -189,6 +189,15 @@ void draw_scripts(const Profile& p, ConnectionPlan& plan, Random& r) {
     if (!decide(p.habits.slow_readers, 0.06, r)) continue;
     script->read_bytes = r.between(200, 6'000);
     script->read_every_us = r.between(500, 40'000);
+  }
+}
+
+/// Records larger than all the client may send before it hears of any of them.
+void be_timid(ConnectionPlan& plan, Random& r) {
+  plan.client_tcp.initial_window_segments = static_cast<std::uint32_t>(r.between(1, 3));
+  plan.client.steps.insert(plan.client.steps.begin(), write(r.between(16'384, 60'000), 16'384));
+  for (auto& step : plan.server.steps) {
+    if (step.kind == Kind::await) step.bytes += plan.client.steps.front().bytes;
   }
 }
 
@@ -220,6 +229,8 @@ Scenario draw(std::uint64_t seed, const Profile& profile) {
   s.device_server = host_of(3, 1, v6);
   s.truncation_forward = r.chance(0.3);
   s.rekey_after_records = r.chance(0.1) ? r.between(3, 40) : 0;
+  if (profile.habits.key_updates == Choice::always) s.rekey_after_records = r.between(1, 8);
+  s.release_streaming = profile.release_streaming;
   const auto count = r.chance(0.75) ? 1 : r.between(2, 3);
   const auto first_port = r.between(1'024, 60'000);
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -234,6 +245,7 @@ Scenario draw(std::uint64_t seed, const Profile& profile) {
     plan.tls = is_same_client ? s.connections.back().tls : draw_tls(r);
     plan.tls.is_resumption = is_same_client && plan.start == Start::after_previous;
     if (plan.tls.handshake_piece_bytes != 0) plan.client_tcp.use_nagle = false;
+    if (profile.habits.timid_client == Choice::always) be_timid(plan, r);
     s.connections.push_back(std::move(plan));
   }
   if (profile.loses_a_side) s.client_dies_at_us = r.between(20'000, 400'000);
@@ -266,6 +278,7 @@ std::string describe(const TcpConfig& c) {
 std::string describe(const Scenario& s) {
   std::string out = s.addressing == Addressing::direct ? "direct" : "balance";
   out += s.truncation_forward ? " truncation:forward" : "";
+  out += s.release_streaming ? " release:streaming" : "";
   if (s.rekey_after_records != 0) out += " rekey after " + std::to_string(s.rekey_after_records);
   if (s.client_dies_at_us != kNoTime) out += " client dies at " + std::to_string(s.client_dies_at_us) + "us";
   for (const auto& c : s.connections) {

@@ -28,7 +28,7 @@ struct Scenario {
   Host client, service, server;        // direct: service and server are one address
   Host device_client, device_server;   // the device's two interfaces
   std::vector<ConnectionPlan> connections;
-  bool truncation_forward = false;
+  bool truncation_forward = false, release_streaming = false;
   std::uint64_t rekey_after_records = 0;
   std::uint64_t client_dies_at_us = kNoTime;
 };
