@@ -249,9 +249,11 @@ void Running::send_all(TcpEndpoint& tcp, Link& link) {
 }
 
 void Running::into_device(Side side, Frame&& frame) {
+  // Only the splice promises anything here: a router passes on what is forged, a terminator of model parts has no defence.
+  const bool is_splice = device_->opens_tls() && !device_->terminates_tcp();
   auto& adversary = side == Side::client ? client_adversary_ : server_adversary_;
   const auto d = decode(frame);
-  auto plot = d.kind == Decoding::tcp ? adversary.plot(frame, d.segment) : Adversary::Plot{};
+  auto plot = is_splice && d.kind == Decoding::tcp ? adversary.plot(frame, d.segment) : Adversary::Plot{};
   if (plot.touches_data) {
     auto* c = find(side == Side::client ? d.segment.source_port : d.segment.target_port);
     if (c != nullptr) (side == Side::client ? c->is_up_touched : c->is_down_touched) = true;
