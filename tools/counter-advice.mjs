@@ -87,6 +87,8 @@ export const advice = {
   reset_plaintext_changed: 'Look at the server: its kernel must resend what it sent. Report it',
   reset_key_update_flood: 'A hostile or broken client',
   reset_handshake_failed: 'The `handshake_…` counters say why',
+  reset_half_open_reaped:
+    'More clients than `maxHalfOpen` are being set up at once, or more hellos than blocks: a flood, or a limit that is too small',
   reset_handshake_timeout: 'Slow or silent clients; many at once: a flood. `timeouts.handshake`',
   reset_idle_timeout: '`timeouts.idle`, if it is too short for the application',
   reset_retries_exhausted: 'The client is gone; many at once: the line to the clients',

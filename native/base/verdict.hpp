@@ -54,6 +54,7 @@ namespace cutwater {
   X(key_update_flood, "more key updates than 100 a second")                                                          \
   X(handshake_failed, "the TLS handshake failed; see the handshake counters")                                        \
   X(handshake_timeout, "the client did not finish its handshake in time")                                            \
+  X(half_open_reaped, "a half-open client gave way to newer ones: more of them than max_half_open, or hello blocks")  \
   X(idle_timeout, "nothing moved for the service's idle timeout")                                                    \
   X(retries_exhausted, "our own bytes were never acknowledged")                                                      \
   X(service_removed, "its service was taken out of the configuration")                                               \

@@ -138,7 +138,12 @@ Verdict admit_new(State& s, Work& w, Listener& listener) noexcept {
   Flow* f = s.flows.take();
   if (f == nullptr) return dropped(Drop::flow_table_full);
   f->client = {w.segment.source, w.segment.source_port};
+  if (take_half_open(s, *f) == nullptr) {
+    s.flows.put(*f);
+    return dropped(Drop::flow_table_full);
+  }
   if (const Drop why = place(s, listener, *f); why != Drop::none) {
+    drop_half_open(s, *f);
     s.flows.put(*f);
     return turn_away(s, w, why);
   }

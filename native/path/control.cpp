@@ -74,6 +74,12 @@ FlowView view_of(const splice::Flow& f) noexcept {
   return view;
 }
 
+FlowView view_of(const HalfOpen& h) noexcept {
+  return {.client = h.client.address, .server = h.route->server.address, .client_port = h.client.port,
+          .server_port = h.route->server.port, .service = h.route->service_id, .state = h.state,
+          .last_active = h.last_active, .opened_ms = h.opened_ms};
+}
+
 }  // namespace
 
 void Path::configure(std::shared_ptr<const Services> services) noexcept {
@@ -106,6 +112,14 @@ void Path::reset_flows(std::uint32_t service, Reset reason, Tick now) noexcept {
     splice::reset_both(s.r, f, reason);
     forget(s, f);
   }
+  for (std::uint32_t i = 0; i < s.half_open.used(); ++i) {
+    HalfOpen& h = s.half_open.at(i);
+    if (h.state == splice::FlowState::free || (service != ~0U && h.route->service_id != service)) continue;
+    splice::Flow* f = wake(s, h);
+    if (f == nullptr) return;
+    splice::reset_both(s.r, *f, reason);
+    forget(s, *f);
+  }
 }
 
 Side Path::side_of(Bytes packet) const noexcept {
@@ -120,7 +134,10 @@ Side Path::side_of(Bytes packet) const noexcept {
 const Counters& Path::counters() const noexcept { return impl_->state.counters; }
 void Path::set_trace(splice::TraceSink* sink) noexcept { impl_->state.r.trace = sink; }
 void Path::set_events(EventSink* sink) noexcept { impl_->state.events = sink; }
-std::uint32_t Path::live_flows() const noexcept { return impl_->state.flows.live(); }
+std::uint32_t Path::live_flows() const noexcept {
+  const State& s = impl_->state;
+  return s.flows.live() - static_cast<std::uint32_t>(s.awake.size()) + s.half_open.live();
+}
 
 Holdings Path::holdings() const noexcept {
   const splice::Resources& r = impl_->state.r;
@@ -138,6 +155,10 @@ void Path::each_flow(const std::function<bool(const FlowView&)>& visit) {
   for (std::uint32_t i = 0; i < s.flows.used(); ++i) {
     const splice::Flow& f = s.flows.at(i);
     if (f.state != splice::FlowState::free && !visit(view_of(f))) return;
+  }
+  for (std::uint32_t i = 0; i < s.half_open.used(); ++i) {
+    const HalfOpen& h = s.half_open.at(i);
+    if (h.state != splice::FlowState::free && h.awake == kNobody && !visit(view_of(h))) return;
   }
 }
 

@@ -1,5 +1,6 @@
-// The TLS handshake of a flow, seen from the path: the client's bytes are collected, whole records go to a secure processor,
-// its answers go out as local bytes, and when the keys come the splice begins. Until then the server is shown a zero window.
+// The TLS handshake of a flow, seen from the path: what a client sends before there are keys comes in here. Its hello is put
+// together in hello.cpp; from then on whole records go to a secure processor, its answers go out as local bytes, and when the
+// keys come the splice begins. Until then the server is shown a zero window.
 // Implements: A5, H2, H4, H8, H10.
 #include <algorithm>
 
@@ -18,17 +19,20 @@ using secure::HandshakeFailure;
 using splice::Flow;
 using splice::FlowState;
 
-constexpr std::uint32_t kNone = ~0U;
 constexpr std::uint64_t kMs = 1000;
 
-Handshake* handshake_of(State& s, const Flow& f) noexcept { return f.handshake == kNone ? nullptr : s.under_way[f.handshake]; }
+constexpr std::uint8_t number(record::Alert alert) noexcept { return static_cast<std::uint8_t>(alert); }
 
-Handshake* start_handshake(State& s, Flow& f) {
+/// nullptr while no processor works for the flow.
+Handshake* handshake_of(State& s, const Flow& f) noexcept {
+  return f.handshake == kNobody || is_half_open(f) ? nullptr : s.under_way[f.handshake];
+}
+
+Handshake* take_handshake(State& s, Flow& f) {
   Handshake* h = s.handshakes.take();
   if (h == nullptr) return nullptr;
   h->input.clear();
-  h->posted_bytes = 0;
-  h->stage = Handshake::Stage::collecting;
+  h->hello_bytes = h->posted_bytes = 0;
   h->has_fin = false;
   if (s.free_handshakes.empty()) {
     s.free_handshakes.push_back(static_cast<std::uint32_t>(s.under_way.size()));
@@ -47,7 +51,7 @@ void drop_handshake(State& s, Flow& f) noexcept {
   s.handshakes.put(h);
   s.under_way[f.handshake] = nullptr;
   s.free_handshakes.push_back(f.handshake);
-  f.handshake = kNone;
+  f.handshake = kNobody;
 }
 
 void tell(State& s, const Flow& f, FlowEvent event) noexcept {
@@ -70,68 +74,74 @@ void count_failure(State& s, const Flow& f, HandshakeFailure failure, std::uint8
   tell(s, f, event);
 }
 
-bool looks_like_http(Bytes bytes) noexcept {
-  static constexpr std::string_view kMethods[] = {"GET ", "POST", "HEAD", "PUT ", "DELE", "OPTI", "CONN", "TRAC", "PATC", "PRI "};
-  if (bytes.size() < 4) return false;
-  const std::string_view begin(reinterpret_cast<const char*>(bytes.data()), 4);
-  return std::find(std::begin(kMethods), std::end(kMethods), begin) != std::end(kMethods);
-}
-
-// Our own verdict on the client's bytes: an alert as a framed record, never clear text (I4).
-void refuse_handshake(State& s, Flow& f, HandshakeFailure failure, record::Alert alert) {
-  count_failure(s, f, failure, static_cast<std::uint8_t>(alert), nullptr);
-  splice::fail(s.r, f, Reset::handshake_failed, alert);
-}
-
-bool post(State& s, Flow& f, Handshake& h, std::size_t bytes) {
+std::unique_ptr<secure::Request> make_request(const Flow& f, secure::Request::Kind kind) {
   auto request = std::make_unique<secure::Request>();
-  request->kind = h.stage == Handshake::Stage::collecting ? secure::Request::Kind::start : secure::Request::Kind::input;
+  request->kind = kind;
   request->token = {f.index, f.generation};
   request->service = f.route->service_id;
   request->deadline = f.expires;
   request->client = f.client.address;
-  request->bytes.assign(h.input.begin() + h.posted_bytes, h.input.begin() + h.posted_bytes + static_cast<std::ptrdiff_t>(bytes));
-  if (!s.secure.post(std::move(request))) {
-    refuse_handshake(s, f, HandshakeFailure::overload, record::Alert::internal_error);
-    return false;
-  }
-  h.posted_bytes += static_cast<std::uint32_t>(bytes);
-  h.stage = Handshake::Stage::posted;
-  return true;
+  return request;
 }
 
-// Hands whole records on. What cannot be a record ends the flow now, before anybody works for it.
+bool post(State& s, Flow& f, std::unique_ptr<secure::Request>&& request) {
+  if (s.secure.post(std::move(request))) return true;
+  refuse_handshake(s, f, HandshakeFailure::overload, number(record::Alert::internal_error));
+  return false;
+}
+
+void record_hello(Bytes hello, std::vector<std::uint8_t>& out) {
+  out.reserve(hello.size() + record::kHeaderBytes);
+  for (Bytes rest = hello; !rest.empty(); rest = rest.subspan(std::min(rest.size(), record::kMaxFragmentBytes))) {
+    const Bytes fragment = rest.first(std::min(rest.size(), record::kMaxFragmentBytes));
+    std::uint8_t header[record::kHeaderBytes] = {static_cast<std::uint8_t>(record::ContentType::handshake), 3, 1};
+    store_be16(header + 3, static_cast<std::uint16_t>(fragment.size()));
+    out.insert(out.end(), header, header + sizeof header);
+    out.insert(out.end(), fragment.begin(), fragment.end());
+  }
+}
+
+// Hands whole records on. What cannot be a record behind them may be application data of a client that is ahead of us: its
+// keys will judge it.
 void post_records(State& s, Flow& f, Handshake& h) {
   const Bytes waiting = Bytes(h.input).subspan(h.posted_bytes);
-  if (waiting.empty()) return;
-  if (h.stage == Handshake::Stage::collecting && looks_like_http(waiting)) {
-    return refuse_handshake(s, f, HandshakeFailure::plain_http, record::Alert::unexpected_message);
-  }
   const record::RecordRun run = record::whole_records(waiting);
-  if (run.record_bytes != 0 && !post(s, f, h, run.record_bytes)) return;
-  if (run.rest.status == record::NextRecord::Status::bad) {
-    // Behind a whole record it may be application data of a client that is ahead of us: its keys will judge it.
-    if (run.record_bytes == 0 && h.stage == Handshake::Stage::collecting) {
-      refuse_handshake(s, f, HandshakeFailure::bad_record, record::alert_for(run.rest.error));
-    }
-  }
+  if (run.record_bytes == 0) return;
+  auto request = make_request(f, secure::Request::Kind::input);
+  request->bytes.assign(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(run.record_bytes));
+  if (post(s, f, std::move(request))) h.posted_bytes += static_cast<std::uint32_t>(run.record_bytes);
 }
 
-bool collect(State& s, Flow& f, Bytes bytes) {
+std::size_t collect_input(State& s, Flow& f, Bytes bytes) {
   Handshake* h = handshake_of(s, f);
-  if (h == nullptr) h = start_handshake(s, f);
-  if (h == nullptr || h->input.size() + bytes.size() > Handshake::kMaxInputBytes) return false;
+  if (h == nullptr || h->input.size() + bytes.size() > Handshake::kMaxInputBytes) return 0;
   h->input.insert(h->input.end(), bytes.begin(), bytes.end());
   f.up.cipher_next += static_cast<std::uint32_t>(bytes.size());
-  return true;
+  return bytes.size();
+}
+
+// Returns: whether all of the bytes were taken. The hello's end is in the middle of them when data follows on its heels.
+bool collect(State& s, Flow& f, Bytes bytes) {
+  while (!bytes.empty() && f.state == FlowState::handshake) {
+    const std::size_t used = is_half_open(f) ? collect_hello(s, f, bytes) : collect_input(s, f, bytes);
+    if (used == 0) return false;
+    bytes = bytes.subspan(used);
+  }
+  return bytes.empty();
+}
+
+// Who has proved nothing holds packets only while there are plenty: established flows need them.
+bool may_hold(const State& s, const Flow& f) noexcept {
+  constexpr std::uint16_t kMaxAhead = 64;  // a flight of a client, out of order
+  const bool has_plenty = s.r.chunks.free_chunks() > s.r.chunks.capacity() / 2;
+  return f.up.ahead.size() < kMaxAhead && (has_plenty || !is_half_open(f));
 }
 
 Verdict hold_ahead(State& s, Flow& f, const Work& w) noexcept {
   const wire::Segment& seg = w.segment;
-  constexpr std::uint16_t kMaxAhead = 64;  // a flight of a client, out of order
   const bool is_joined = f.up.ahead.extend(s.r.held, seg.seq, {seg.payload, seg.payload_bytes});  // a hello cut into single bytes
   if (is_joined) return splice::ack_client(s.r, f), kConsume;
-  const bool is_kept = f.up.ahead.size() < kMaxAhead &&
+  const bool is_kept = may_hold(s, f) &&
                        f.up.ahead.insert(s.r.held, {.begin = seg.seq, .bytes = seg.payload_bytes, .data = seg.payload, .chunk = w.packet.chunk});
   splice::ack_client(s.r, f);
   return is_kept ? kHold : dropped(Drop::reassembly_full);
@@ -148,14 +158,14 @@ Verdict take_bytes(State& s, Work& w) {
   const Bytes fresh(seg.payload + old, seg.payload_bytes - static_cast<std::uint32_t>(old));
   if (!collect(s, f, fresh)) return dropped(Drop::handshake_full);
   f.up.ahead.drop_before(s.r.held, f.up.cipher_next);
-  while (!f.up.ahead.empty() && f.up.ahead.front(s.r.held).begin == f.up.cipher_next) {
+  while (f.state == FlowState::handshake && !f.up.ahead.empty() && f.up.ahead.front(s.r.held).begin == f.up.cipher_next) {
     const splice::Held held = f.up.ahead.pop_front(s.r.held);
     const bool is_taken = collect(s, f, {held.data, held.bytes});
     s.r.chunks.put(held.chunk);
     if (!is_taken) break;
     f.up.ahead.drop_before(s.r.held, f.up.cipher_next);
   }
-  post_records(s, f, *handshake_of(s, f));
+  if (Handshake* h = handshake_of(s, f)) post_records(s, f, *h);
   return kConsume;
 }
 
@@ -171,12 +181,11 @@ void open_handshake(State& s, Flow& f) noexcept {
 }
 
 void take_fin(State& s, Flow& f) noexcept {
-  Handshake* h = handshake_of(s, f);
-  if (h == nullptr || h->stage == Handshake::Stage::collecting) {  // a port scan, a health check, or a client that changed its mind
-    if (h != nullptr) count_failure(s, f, HandshakeFailure::bad_record, 0, nullptr);
+  if (is_half_open(f)) {  // a port scan, a health check, or a client that changed its mind
+    if (half_open_of(s, f).assembly.block != hello::kNoBlock) count_failure(s, f, HandshakeFailure::bad_record, 0, nullptr);
     return splice::reset_both(s.r, f, Reset::truncated);
   }
-  h->has_fin = true;  // not acknowledged yet: it stands behind bytes that are still being judged
+  handshake_of(s, f)->has_fin = true;  // not acknowledged yet: it stands behind bytes that are still being judged
 }
 
 void install(Flow& f, secure::Established& e) noexcept {
@@ -205,6 +214,11 @@ void count_established(State& s, const Flow& f, const secure::Established& e) no
   tell(s, f, event);
 }
 
+/// How much of the input the handshake used: what follows is application data.
+std::size_t used_input(const Handshake& h, const secure::Reply& reply) noexcept {
+  return std::min<std::size_t>(reply.consumed_bytes - std::min(reply.consumed_bytes, h.hello_bytes), h.input.size());
+}
+
 void establish(State& s, Flow& f, secure::Reply& reply) {
   install(f, *reply.established);
   f.state = FlowState::established;
@@ -215,10 +229,10 @@ void establish(State& s, Flow& f, secure::Reply& reply) {
   const bool is_introduced = introduce(s, f, *reply.established);
   Handshake* h = handshake_of(s, f);
   const bool has_fin = h->has_fin;
+  const std::size_t used = used_input(*h, reply);
   const std::vector<std::uint8_t> input = std::move(h->input);
   drop_handshake(s, f);
   if (!is_introduced) return splice::reset_both(s.r, f, Reset::handshake_failed);
-  const std::size_t used = std::min<std::size_t>(reply.consumed_bytes, input.size());
   splice::take_early_ciphertext(s.r, f, Bytes(input).subspan(used));
   if (f.state != FlowState::established) return;
   splice::take_held_ciphertext(s.r, f);
@@ -229,6 +243,29 @@ void establish(State& s, Flow& f, secure::Reply& reply) {
 }
 
 }  // namespace
+
+// A client that is refused gets its alert, and time to fetch it, as long as there is plenty of room for such politeness.
+void refuse_handshake(State& s, Flow& f, HandshakeFailure failure, std::uint8_t alert) noexcept {
+  count_failure(s, f, failure, alert, nullptr);
+  const bool has_room = !is_half_open(f) || s.flows.live() - s.awake.size() < s.max_flows / 2 + 1;
+  if (alert == 0 || !has_room) return splice::reset_both(s.r, f, Reset::handshake_failed);
+  splice::fail(s.r, f, Reset::handshake_failed, static_cast<record::Alert>(alert));
+}
+
+// The hello goes as records of its own: whatever the client's cut was, the processor sees one message from the start.
+bool start_handshake(State& s, Flow& f, Bytes hello) noexcept {
+  if (!has_room_for_flow(s)) return refuse_handshake(s, f, HandshakeFailure::overload, number(record::Alert::internal_error)), false;
+  std::vector<std::uint8_t> records;
+  record_hello(hello, records);
+  promote(s, f);
+  Handshake* h = take_handshake(s, f);
+  if (h == nullptr) return refuse_handshake(s, f, HandshakeFailure::overload, number(record::Alert::internal_error)), false;
+  f.expires = s.r.now + f.route->policy.handshake_timeout_ms * kMs;
+  auto request = make_request(f, secure::Request::Kind::start);
+  request->bytes = std::move(records);
+  h->hello_bytes = static_cast<std::uint32_t>(request->bytes.size());
+  return post(s, f, std::move(request));
+}
 
 Verdict take_hello(State& s, Work& w) noexcept {
   Flow& f = *w.flow;
@@ -256,14 +293,14 @@ bool has_memory_for(State& s, const secure::Reply& reply) noexcept {
   const Flow& f = s.flows.at(reply.token.flow);
   const Handshake* h = f.generation == reply.token.generation ? handshake_of(s, f) : nullptr;
   if (h == nullptr) return true;
-  const std::size_t early = h->input.size() - std::min<std::size_t>(reply.consumed_bytes, h->input.size());
+  const std::size_t early = h->input.size() - used_input(*h, reply);
   return s.r.chunks.free_chunks() >= early / port::kChunkBytes + 4;  // the flight itself, and an acknowledgement to each side
 }
 
 void take_reply(State& s, secure::Reply& reply) noexcept {
   if (reply.token.flow >= s.flows.used()) return;
   Flow& f = s.flows.at(reply.token.flow);
-  if (f.generation != reply.token.generation || f.state != FlowState::handshake || f.handshake == kNone) return;
+  if (f.generation != reply.token.generation || f.state != FlowState::handshake || handshake_of(s, f) == nullptr) return;
   if (reply.kind == secure::Reply::Kind::failed) {
     count_failure(s, f, reply.failure, reply.alert, &reply.detail);
     drop_handshake(s, f);
@@ -285,12 +322,7 @@ void take_reply(State& s, secure::Reply& reply) noexcept {
 void cancel_handshake(State& s, Flow& f) noexcept {
   const Handshake* h = handshake_of(s, f);
   if (h == nullptr) return;
-  if (h->stage == Handshake::Stage::posted) {
-    auto request = std::make_unique<secure::Request>();
-    request->kind = secure::Request::Kind::cancel;
-    request->token = {f.index, f.generation};
-    (void)s.secure.post(std::move(request));  // a full queue: the processor's own deadline frees it
-  }
+  (void)s.secure.post(make_request(f, secure::Request::Kind::cancel));  // a full queue: the processor's own deadline frees it
   drop_handshake(s, f);
 }
 

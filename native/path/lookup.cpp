@@ -14,24 +14,47 @@ flow::FlowKey server_key(const splice::End& server, const IpAddress& source, std
 }
 flow::FlowKey server_key(const Flow& f) noexcept { return server_key(f.route->server, f.source(), f.source_port); }
 
-bool is_from_client(const Flow& f, const wire::Segment& s) noexcept {
+// Of a Flow or of a half-open record: both have the client's end and the route.
+template <class Entry>
+bool is_from_client(const Entry& f, const wire::Segment& s) noexcept {
   return f.client.port == s.source_port && f.route->service.port == s.destination_port && f.client.address == s.source &&
          f.route->service.address == s.destination;
 }
-bool is_from_server(const Flow& f, const wire::Segment& s) noexcept {
+template <class Entry>
+bool is_from_server(const Entry& f, const wire::Segment& s) noexcept {
   return f.source_port == s.destination_port && f.route->server.port == s.source_port && f.source() == s.destination &&
          f.route->server.address == s.source;
 }
 
+template <class Entry>
+bool is_meant(Side side, const Entry& entry, const wire::Segment& seg) noexcept {
+  return side == Side::client ? is_from_client(entry, seg) : is_from_server(entry, seg);
+}
+
+flow::FlowIndex find_entry(State& s, Side side, const wire::Segment& seg) noexcept {
+  const flow::FlowKey key{seg.source, seg.destination, seg.source_port, seg.destination_port, side == Side::client ? 0U : 1U};
+  return s.table.find(s.table.hash(key), [&](flow::FlowIndex i) {
+    if (!is_half_open_entry(i)) return is_meant(side, s.flows.at(i), seg);
+    const HalfOpen& h = s.half_open.at(i & ~kHalfOpenEntry);
+    return h.awake == kNobody ? is_meant(side, h, seg) : is_meant(side, s.flows.at(h.awake), seg);
+  });
+}
+
+std::uint32_t entry_of(const Flow& f) noexcept { return is_half_open(f) ? f.handshake : f.index; }
+
 }  // namespace
 
+std::uint32_t client_hash(const State& s, const Flow& f) noexcept {
+  return s.table.hash(client_key(f.client.address, f.client.port, f.route->service));
+}
+std::uint32_t server_hash(const State& s, const Flow& f) noexcept {
+  return s.table.hash(server_key(f));
+}
+
 Flow* find(State& s, Side side, const wire::Segment& seg) noexcept {
-  const flow::FlowKey key{seg.source, seg.destination, seg.source_port, seg.destination_port, side == Side::client ? 0U : 1U};
-  const auto index = s.table.find(s.table.hash(key), [&](flow::FlowIndex i) {
-    const Flow& f = s.flows.at(i);
-    return side == Side::client ? is_from_client(f, seg) : is_from_server(f, seg);
-  });
-  return index == flow::kNoFlow ? nullptr : &s.flows.at(index);
+  const flow::FlowIndex index = find_entry(s, side, seg);
+  if (index == flow::kNoFlow) return nullptr;
+  return is_half_open_entry(index) ? wake(s, s.half_open.at(index & ~kHalfOpenEntry)) : &s.flows.at(index);
 }
 
 void lookup(State& s, Side side, std::span<Work> work) noexcept {
@@ -42,13 +65,11 @@ void lookup(State& s, Side side, std::span<Work> work) noexcept {
   }
 }
 
-bool enlist_client(State& s, Flow& f) noexcept {
-  return s.table.insert(s.table.hash(client_key(f.client.address, f.client.port, f.route->service)), f.index);
-}
+bool enlist_client(State& s, Flow& f) noexcept { return s.table.insert(client_hash(s, f), entry_of(f)); }
 
-bool enlist_server(State& s, Flow& f) noexcept { return s.table.insert(s.table.hash(server_key(f)), f.index); }
+bool enlist_server(State& s, Flow& f) noexcept { return s.table.insert(server_hash(s, f), entry_of(f)); }
 
-void strike_server(State& s, Flow& f) noexcept { s.table.erase(s.table.hash(server_key(f)), f.index); }
+void strike_server(State& s, Flow& f) noexcept { s.table.erase(server_hash(s, f), entry_of(f)); }
 
 bool is_taken(State& s, const splice::End& server, const IpAddress& source, std::uint16_t port) noexcept {
   wire::Segment answer;
@@ -56,17 +77,18 @@ bool is_taken(State& s, const splice::End& server, const IpAddress& source, std:
   answer.source_port = server.port;
   answer.destination = source;
   answer.destination_port = port;
-  return find(s, Side::server, answer) != nullptr;
+  return find_entry(s, Side::server, answer) != flow::kNoFlow;
 }
 
 void forget(State& s, Flow& f) noexcept {
-  cancel_handshake(s, f);
+  s.table.erase(client_hash(s, f), entry_of(f));
+  leave_server(s, f);
+  if (is_half_open(f)) drop_half_open(s, f);
+  else cancel_handshake(s, f);
   if (s.events != nullptr && f.reset_reason != Reset::none && f.reset_reason != Reset::handshake_failed) {
     s.events->event({.kind = FlowEvent::Kind::reset, .at = s.r.now, .client = f.client.address, .client_port = f.client.port,
                      .service = f.route->service_id, .reset = f.reset_reason, .suite = f.suite});
   }
-  s.table.erase(s.table.hash(client_key(f.client.address, f.client.port, f.route->service)), f.index);
-  leave_server(s, f);
   if ((f.owed_acks & Flow::kListed) != 0) std::erase(s.r.owing, &f);
   s.flows.put(f);
 }

@@ -9,6 +9,7 @@
 
 #include "base/counters.hpp"
 #include "base/tick.hpp"
+#include "hello/hello_blocks.hpp"
 #include "path/services.hpp"
 #include "port/chunk_pool.hpp"
 #include "record/aead.hpp"
@@ -62,6 +63,8 @@ struct Holdings {
 
 struct PathConfig {
   std::uint32_t max_flows = 65'536;
+  std::uint32_t max_half_open = 65'536;           // clients that have proved nothing yet: beyond it the oldest go
+  hello::HelloBlocksConfig blocks = {};
   std::uint64_t hash_seed[2] = {0, 0};            // entropy is an argument (C9)
   const record::Aead* aead = nullptr;             // nullptr: default_aead()
   std::uint32_t worker = 0, workers = 1;          // whose path this is: ports it chooses must be its own (owner.hpp)

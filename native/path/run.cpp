@@ -5,6 +5,9 @@
 #include "splice/emit.hpp"
 
 namespace cutwater::path {
+namespace {
+constexpr std::uint64_t kPostAgainUs = 1000;  // how soon a hello that waits is offered again where no reply wakes the worker
+}
 
 Path::Path(const PathConfig& config, port::ChunkPool& pool, secure::Link& secure)
     : impl_(new Impl{State(config, pool, secure)}) {}
@@ -13,6 +16,7 @@ Path::~Path() {
   for (std::uint32_t i = 0; i < s.flows.used(); ++i) {
     if (s.flows.at(i).state != splice::FlowState::free) splice::release(s.r, s.flows.at(i));
   }
+  for (std::uint32_t i = 0; i < s.half_open.used(); ++i) s.half_open.at(i).ahead.clear(s.r.held);
 }
 
 void Path::run(Side side, std::span<port::Packet> burst, Tick now) noexcept {
@@ -27,6 +31,8 @@ void Path::run(Side side, std::span<port::Packet> burst, Tick now) noexcept {
     lookup(s, side, work);
     path::translate(s, side, work);
     finish(s, work);
+    post_waiting(s);
+    sleep_all(s);
     burst = burst.subspan(part.size());
   }
 }
@@ -40,7 +46,9 @@ void Path::drain_secure(Tick now) noexcept {
     const auto reply = std::move(s.waiting);
     take_reply(s, *reply);
   }
+  post_waiting(s);
   splice::settle_acks(s.r);
+  sleep_all(s);
 }
 
 void Path::expire(Tick now) noexcept {
@@ -55,10 +63,29 @@ void Path::expire(Tick now) noexcept {
     splice::on_timer(s.r, f);
     if (f.state == splice::FlowState::free) forget(s, f);
   }
+  for (int i = 0; i < kMostTimers; ++i) {
+    const std::uint32_t index = s.half_open.timers.pop_due(now);
+    if (index == flow::TimerWheel::kNone) break;
+    splice::Flow* f = wake(s, s.half_open.at(index));
+    if (f == nullptr) {  // no place to wake it in: soon there will be
+      s.half_open.timers.arm(index, now + kPostAgainUs, now);
+      break;
+    }
+    f->expires = now;  // a timer that has fired no longer knows when it was to
+    expire_half_open(s, *f);
+    splice::settle_acks(s.r);
+    sleep_all(s);
+  }
+  post_waiting(s);
   splice::settle_acks(s.r);
+  sleep_all(s);
 }
 
-Tick Path::next_deadline() const noexcept { return impl_->state.timers.next_deadline(); }
+Tick Path::next_deadline() const noexcept {
+  const State& s = impl_->state;
+  const Tick due = std::min(s.timers.next_deadline(), s.half_open.timers.next_deadline());
+  return s.half_open.waiting() == 0 ? due : std::min(due, s.r.now + kPostAgainUs);
+}
 
 std::span<const port::Packet> Path::tx(Side side) const noexcept {
   return side == Side::client ? impl_->state.r.to_client.packets() : impl_->state.r.to_server.packets();

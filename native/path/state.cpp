@@ -9,6 +9,7 @@ namespace {
 constexpr std::uint32_t kSpanBlocksPerChunk = 4;      // 40 spans a chunk: more than fit in flight through the pool
 constexpr std::uint32_t kBusyKeys = 1024;             // flows that move data at once; the rest is expanded again (130 ns)
 constexpr std::uint32_t kMaxHandshakes = 65'536;
+constexpr std::uint32_t kAwake = port::kBurst * 4;  // half-open clients that have a Flow at once: those of a burst, and a few
 }  // namespace
 
 FlowSlab::FlowSlab(std::uint32_t capacity) : capacity_(capacity) {
@@ -52,7 +53,7 @@ void FlowSlab::put(splice::Flow& flow) noexcept {
 }
 
 State::State(const PathConfig& config, port::ChunkPool& pool, secure::Link& link)
-    : timers(config.max_flows),
+    : timers(config.max_flows + kAwake),
       r{.chunks = pool,
         .aead = config.aead != nullptr ? *config.aead : record::default_aead(),
         .counters = counters,
@@ -69,8 +70,11 @@ State::State(const PathConfig& config, port::ChunkPool& pool, secure::Link& link
         .server_link = {},
         .owing = {},
         .now = {}},
-      table(config.max_flows * 2, config.hash_seed),
-      flows(config.max_flows),
+      table((config.max_flows + config.max_half_open) * 2, config.hash_seed),
+      flows(config.max_flows + kAwake),
+      half_open(config.max_half_open),
+      blocks(config.blocks),
+      max_flows(config.max_flows),
       secure(link),
       handshakes(kMaxHandshakes),
       worker(config.worker),
@@ -78,6 +82,7 @@ State::State(const PathConfig& config, port::ChunkPool& pool, secure::Link& link
       seed(config.hash_seed[1] + config.worker),
       next_port(static_cast<std::uint32_t>(config.hash_seed[1] >> 32)) {
   r.owing.reserve(port::kBurst * 16);
+  awake.reserve(kAwake);
   route_sets.emplace_back();
 }
 

@@ -8,6 +8,7 @@
 
 #include "balance/chooser.hpp"
 #include "flow/flow_table.hpp"
+#include "path/half_open.hpp"
 #include "path/path.hpp"
 #include "port/port.hpp"
 #include "splice/custody.hpp"
@@ -16,12 +17,13 @@
 
 namespace cutwater::path {
 
-/// A handshake while it is under way: what the client sent and the processors have not used up. Freed with the last of it.
+/// A handshake that a secure processor works at: what the client sent behind its hello and the processor has not used up.
+/// Freed with the last of it.
 struct Handshake {
   static constexpr std::size_t kMaxInputBytes = 96 * 1024;  // more than the window we show; a chain of certificates fits
   std::vector<std::uint8_t> input;
-  std::uint32_t posted_bytes = 0;
-  enum class Stage : std::uint8_t { collecting, posted, client_gone } stage = Stage::collecting;
+  std::uint32_t hello_bytes = 0;   // the hello as it was posted, its record header included
+  std::uint32_t posted_bytes = 0;  // of the input
   bool has_fin = false;  // the client's FIN came before we were done: it takes effect behind what it sent
 };
 
@@ -80,6 +82,10 @@ struct State {
   splice::Resources r;
   flow::FlowTable table;
   FlowSlab flows;
+  HalfOpenTable half_open;
+  hello::HelloBlocks blocks;
+  std::vector<splice::Flow*> awake;  // half-open clients that have a Flow until the burst ends
+  std::uint32_t max_flows;
   secure::Link& secure;
   std::deque<RouteSet> route_sets;   // oldest first; the last is current
   ObjectPool<Handshake> handshakes;
@@ -106,6 +112,29 @@ void finish(State& s, std::span<Work> work) noexcept;                  // finish
 /// Shows a received packet of a flow to the trace. Requires: tracing.
 void trace_in(State& s, Side side, const Work& w) noexcept;            // translate.cpp
 
+// Half-open clients (wake.cpp). Their entries in the table, and Flow::handshake, carry this mark on the record's index.
+inline constexpr std::uint32_t kHalfOpenEntry = 1U << 31;
+inline bool is_half_open_entry(std::uint32_t entry) noexcept { return (entry & kHalfOpenEntry) != 0 && entry != kNobody; }
+inline bool is_half_open(const splice::Flow& f) noexcept { return is_half_open_entry(f.handshake); }
+/// Requires: is_half_open(f).
+HalfOpen& half_open_of(State& s, const splice::Flow& f) noexcept;
+/// A record for a flow that begins; the oldest unproven client makes room. Returns: nullptr when all have proved themselves.
+HalfOpen* take_half_open(State& s, splice::Flow& f) noexcept;
+/// Gives the record of an awake flow back, with its blocks.
+void drop_half_open(State& s, splice::Flow& f) noexcept;
+/// The Flow of a record until the burst ends. Returns: nullptr when there is no place for one.
+splice::Flow* wake(State& s, HalfOpen& h) noexcept;
+/// The end of a burst: awake flows that still have proved nothing become records again.
+void sleep_all(State& s) noexcept;
+/// A half-open flow becomes one of its own. Its record is gone, with its blocks.
+void promote(State& s, splice::Flow& f) noexcept;
+/// Gives a half-open client up. Returns: false when there was none.
+bool reap(State& s, HalfOpen* h) noexcept;
+/// Gives up the one that has held its hello block longest, unless that is `but`.
+bool reap_speaking(State& s, const splice::Flow& but) noexcept;
+/// Whether one more flow may stay; places for those that are only awake are extra.
+inline bool has_room_for_flow(const State& s) noexcept { return s.flows.live() - s.awake.size() < s.max_flows; }
+
 // Side doors.
 /// A SYN of a client, for a new flow or one that may make room for it.
 Verdict admit(State& s, Work& w) noexcept;                             // admit.cpp
@@ -113,6 +142,16 @@ Verdict admit(State& s, Work& w) noexcept;                             // admit.
 Verdict answer_from_server(State& s, Work& w) noexcept;                // admit.cpp
 /// Everything a client sends before the keys are there.
 Verdict take_hello(State& s, Work& w) noexcept;                        // handshake.cpp
+/// The next bytes of a half-open client's stream. Returns: how many were used.
+std::size_t collect_hello(State& s, splice::Flow& f, Bytes bytes) noexcept;  // hello.cpp
+/// Hands what waits to the processors, as much as they will take.
+void post_waiting(State& s) noexcept;                                  // hello.cpp
+/// A half-open client's time is over.
+void expire_half_open(State& s, splice::Flow& f) noexcept;             // hello.cpp
+/// Starts a handshake with a whole hello. Returns: false when the flow has ended over it.
+bool start_handshake(State& s, splice::Flow& f, Bytes hello) noexcept; // handshake.cpp
+/// Our own verdict on a client's bytes: counted, and an alert as a framed record, never clear text (I4).
+void refuse_handshake(State& s, splice::Flow& f, secure::HandshakeFailure failure, std::uint8_t alert) noexcept;  // handshake.cpp
 /// Whether what the client sent ahead of its keys finds room in custody: it was acknowledged, there is no way back.
 [[nodiscard]] bool has_memory_for(State& s, const secure::Reply& reply) noexcept;
 void take_reply(State& s, secure::Reply& reply) noexcept;              // handshake.cpp
@@ -141,5 +180,7 @@ bool move_on(State& s, splice::Flow& f) noexcept;                      // place.
 void leave_server(State& s, splice::Flow& f) noexcept;                 // place.cpp
 /// The server failed a flow. Enough of that in a row shuns it.
 void note_failure(State& s, const splice::Flow& f, balance::Failing kind) noexcept;  // place.cpp
+std::uint32_t client_hash(const State& s, const splice::Flow& f) noexcept;  // lookup.cpp
+std::uint32_t server_hash(const State& s, const splice::Flow& f) noexcept;  // lookup.cpp
 
 }  // namespace cutwater::path

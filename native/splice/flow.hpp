@@ -87,6 +87,8 @@ struct PreviousKeys {
   ~PreviousKeys() { wipe(this, sizeof(record::TrafficKeys) * 2); }
 };
 
+// What a flow needs before a secure processor works for it is kept in 200 bytes meanwhile: a new member that says something
+// about a half-open client belongs into path/half_open.cpp too.
 struct Flow {
   // Touched by every packet.
   Up up;

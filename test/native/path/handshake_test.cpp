@@ -206,16 +206,19 @@ TEST_CASE("RFC 9293 3.10.7.1: a packet of no flow is answered with RST, a RST wi
   CHECK(rig.held_chunks() == 0);
 }
 
-TEST_CASE("I5: flows beyond max_flows are dropped and counted; the ones that are there go on") {
-  PathRig rig({.max_flows = 2});
+TEST_CASE("H8: beyond max_half_open the oldest client that proved nothing gives way, and its server hears of it") {
+  PathRig rig({.max_half_open = 2});
   for (std::uint16_t i = 0; i < 5; ++i) {
     sim::Segment syn = rig.client.syn(sim::kSyn);
     syn.source_port = static_cast<std::uint16_t>(50'000 + i);
     rig.send(Side::client, syn);
   }
   CHECK(rig.path().live_flows() == 2);
-  CHECK(rig.count(Drop::flow_table_full) == 3);
-  CHECK(rig.to_server.size() == 2);
+  CHECK(rig.count(Reset::half_open_reaped) == 3);
+  REQUIRE(rig.to_server.size() == 8);
+  CHECK(rig.to_server[2].segment.has(sim::kRst));
+  CHECK(rig.to_server[2].segment.source_port == 50'000);
+  CHECK(rig.to_server[3].segment.source_port == 50'002);
   rig.wait(80'000'000);
   CHECK(rig.path().live_flows() == 0);
   CHECK(rig.held_chunks() == 0);

@@ -104,7 +104,11 @@ PathRig::PathRig(const RigPlan& plan)
       own_secure_(plan.secure != nullptr ? nullptr : make_secure_pool(plan.tickets, [this] { return now_; })),
       secure_(plan.secure != nullptr ? *plan.secure : *own_secure_),
       path_(std::make_unique<path::Path>(
-          path::PathConfig{.max_flows = plan.max_flows, .hash_seed = {0x9e37'79b9'7f4a'7c15, 0x243f'6a88'85a3'08d3}, .aead = plan.aead},
+          path::PathConfig{.max_flows = plan.max_flows,
+                           .max_half_open = plan.max_half_open != 0 ? plan.max_half_open : plan.max_flows,
+                           .blocks = plan.blocks,
+                           .hash_seed = {0x9e37'79b9'7f4a'7c15, 0x243f'6a88'85a3'08d3},
+                           .aead = plan.aead},
           chunks_, secure_.link(0))),
       tls_(std::make_unique<secure::test::TlsClient>([&](SSL_CTX* context) { offer_suite(context, plan.suite); })) {
   for (ScriptedEnd* end : {&client, &server}) {

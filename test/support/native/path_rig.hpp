@@ -23,7 +23,8 @@ struct RigPlan {
   std::uint32_t client_window_bytes = 1U << 20, server_window_bytes = 1U << 20;
   std::uint8_t window_scale = 7;            // of both; small windows want 0
   std::uint32_t chunks = 2048;
-  std::uint32_t max_flows = 16;
+  std::uint32_t max_flows = 16, max_half_open = 0;  // half-open: 0: as many as flows
+  hello::HelloBlocksConfig blocks = {.answers = 16, .hellos = 8, .long_hellos = 2};
   std::uint32_t tickets = 0;                // none: the down stream is then application data alone
   bool truncation_forward = false;
   bool release_streaming = false;
