@@ -29,6 +29,16 @@ bool is_acceptable_from_server(const Flow& f, const wire::Segment& seg) noexcept
   return is_acceptable(seg, f.down.ack_shown, later(f.down.edge_shown, f.down.plain_next));
 }
 
+// Two ends that disagree on a number would answer each other for ever (RFC 5961 7): an empty segment gets one answer in a while.
+// One that carries something is always answered: its sender waits.
+bool may_answer(State& s, Flow& f, const wire::Segment& seg) noexcept {
+  constexpr unsigned kWhileShift = 18;  // 262 ms
+  const auto at = static_cast<std::uint8_t>(s.r.now.us >> kWhileShift);
+  if (seg.length() == 0 && f.answered_at == at) return false;
+  f.answered_at = at;
+  return true;
+}
+
 // Newest values only.
 void note_timestamps(splice::SideState& side, const wire::Segment& seg) noexcept {
   if (!seg.options.has_timestamps) return;
@@ -86,15 +96,15 @@ Verdict take_while_draining(State& s, Flow& f, const wire::Segment& seg) noexcep
 }
 
 Verdict from_client(State& s, Work& w) noexcept {
-  if (w.segment.has(wire::kSyn)) return admit(s, w);
   if (w.flow == nullptr) w.flow = find(s, Side::client, w.segment);  // its SYN may have come in this very burst
+  if (w.segment.has(wire::kSyn)) return admit(s, w);
   if (w.flow == nullptr) return refuse(s, Side::client, w);
   Flow& f = *w.flow;
   if (s.r.trace != nullptr) trace_in(s, Side::client, w);
   if (w.segment.has(wire::kRst)) return take_client_reset(s, f, w.segment);
   if (f.state == FlowState::syn_sent) return dropped(Drop::bad_flags);
   if (!is_acceptable_from_client(f, w.segment)) {
-    splice::owe_ack_to_client(s.r, f);
+    if (may_answer(s, f, w.segment)) splice::owe_ack_to_client(s.r, f);
     return dropped(Drop::bad_sequence);
   }
   f.client_mac = w.segment.source_mac;  // the way back is the way it came (D-0003)
@@ -119,7 +129,7 @@ Verdict from_server(State& s, Work& w) noexcept {
   const bool is_synchronized = f.state == FlowState::handshake || f.state == FlowState::established || f.state == FlowState::lingering;
   if (is_synchronized && !w.segment.has(wire::kRst)) {
     if (!is_acceptable_from_server(f, w.segment)) {
-      splice::owe_ack_to_server(s.r, f);
+      if (may_answer(s, f, w.segment)) splice::owe_ack_to_server(s.r, f);
       return dropped(Drop::bad_sequence);
     }
     note_timestamps(f.server_tcp, w.segment);

@@ -100,6 +100,7 @@ struct Flow {
   Reset reset_reason = Reset::none;
   std::uint8_t option_flags = 0;       // kTimestamps, kSack; and what is to be told of congestion (RFC 3168)
   std::uint8_t owed_acks = 0;          // kAckClient, kAckServer, kDuplicate: settled when the burst ends
+  std::uint8_t answered_at = 0;        // when a segment that moves nothing was last answered, in quarter seconds modulo 256
   std::uint16_t max_fragment_bytes = 16384;
   MacAddress client_mac{};
   std::uint32_t index = 0, generation = 0;

@@ -36,6 +36,10 @@ TEST_CASE("I1-I6: seeds that once found a fault") {
       Found{30468, "slow-readers-loss", "a closed server's RST behind both FINs reset a client that was still at its good-bye"},
       Found{6, "no-options", "segments held as one were forwarded as one, larger than the server's"},
       Found{41179, "corruption-both", "bytes promised by SACK shared a record with bytes that were not: lost behind us, lost for ever"},
+      Found{62, "blind-all-loss", "a SYN-ACK that came again had a newer clock than ours: the client dropped all that we sent"},
+      Found{50, "blind-syns", "a forged SYN with ACK became a connection at the server"},
+      Found{600417, "descriptors", "a SYN twice in one burst became two flows"},
+      Found{600930, "injection", "two ends that disagreed on a number answered each other for ever"},
   };
   sim::Rig rig{sim::DeviceKind::path};
   for (const auto& found : kFound) {

@@ -59,8 +59,28 @@ TEST_CASE("RFC 9293 3.10.7.4: an acknowledgement under a wrong sequence number a
     CHECK(rig.to_server.empty());
     REQUIRE(rig.to_client.size() == 1);
     CHECK(rig.to_client[0].segment.flags == sim::kAck);
+    rig.wait(300'000);
   }
   CHECK(rig.server.acked == told);
+}
+
+TEST_CASE("RFC 5961 7: of empty segments outside of the window one is answered in a while, so that no two ends answer each other for ever") {
+  for (const Side side : {Side::client, Side::server}) {
+    PathRig rig({.has_timestamps = true});
+    rig.establish();
+    const ScriptedEnd& end = side == Side::client ? rig.client : rig.server;
+    const auto& answers = side == Side::client ? rig.to_client : rig.to_server;
+    sim::Segment behind = end.segment(end.out.size(), 0);
+    behind.seq -= 500;
+    for (int i = 0; i < 1'000; ++i) rig.send(side, behind);  // a tenth of a second
+    CHECK(answers.size() <= 2);
+    CHECK(!answers.empty());
+    rig.wait(300'000);
+    rig.clear();
+    rig.send(side, behind);
+    CHECK(answers.size() == 1);
+    check_alive(rig);
+  }
 }
 
 TEST_CASE("RFC 5961 5.2: data with an acknowledgement older than any window is not taken, however right its own number is") {

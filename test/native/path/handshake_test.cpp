@@ -223,3 +223,17 @@ TEST_CASE("H8: beyond max_half_open the oldest client that proved nothing gives 
   CHECK(rig.path().live_flows() == 0);
   CHECK(rig.held_chunks() == 0);
 }
+
+TEST_CASE("A3: a SYN that comes twice in a burst is one flow") {
+  PathRig rig;
+  const std::array syns{rig.client.syn(sim::kSyn), rig.client.syn(sim::kSyn)};
+  rig.send_burst(Side::client, syns);
+  CHECK(rig.path().live_flows() == 1);
+  REQUIRE(rig.to_server.size() == 2);
+  CHECK(rig.to_server[0].segment.source_port == rig.to_server[1].segment.source_port);
+  rig.send(Side::server, rig.server.syn(sim::kSyn | sim::kAck));
+  rig.client_sends(0, 0);
+  rig.handshake();
+  rig.wait(80'000'000);
+  CHECK(rig.path().live_flows() == 1);
+}
