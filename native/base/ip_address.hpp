@@ -14,8 +14,11 @@ struct IpAddress {
   bool operator==(const IpAddress&) const = default;
 
   [[nodiscard]] bool is_v4() const noexcept {
-    static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    return std::memcmp(bytes.data(), kMapped.data(), kMapped.size()) == 0;
+    std::uint64_t zeros;
+    std::uint32_t mark;
+    std::memcpy(&zeros, bytes.data(), 8);
+    std::memcpy(&mark, bytes.data() + 8, 4);
+    return zeros == 0 && mark == 0xffff'0000;  // as it lies in a little-endian machine's memory
   }
   /// The four bytes of an IPv4 address. Requires: is_v4().
   [[nodiscard]] const std::uint8_t* v4() const noexcept { return bytes.data() + 12; }

@@ -4,13 +4,6 @@ namespace cutwater::record {
 
 namespace {
 
-constexpr std::uint8_t kMajorVersion = 3;  // TLS 1.0 to 1.3 all say 3 in the first version byte
-
-constexpr bool is_known_type(std::uint8_t type) noexcept {
-  return type >= static_cast<std::uint8_t>(ContentType::change_cipher_spec) &&
-         type <= static_cast<std::uint8_t>(ContentType::application_data);
-}
-
 NextRecord refused(DeframeError error) noexcept { return {.status = NextRecord::Status::bad, .error = error}; }
 
 // A header not yet whole: what is there may already be wrong, and the sooner that shows the less is held for it.
@@ -42,22 +35,6 @@ Alert alert_for(DeframeError error) noexcept {
     case DeframeError::bad_change_cipher_spec: return Alert::unexpected_message;
   }
   return Alert::unexpected_message;
-}
-
-Result<RecordHeader, DeframeError> parse_header(Bytes bytes) noexcept {
-  if (!is_known_type(bytes[0])) return Failure{DeframeError::unknown_type};
-  if (bytes[1] != kMajorVersion) return Failure{DeframeError::bad_version};
-  const RecordHeader header{.type = static_cast<ContentType>(bytes[0]),
-                            .version = load_be16(bytes.data() + 1),
-                            .body_bytes = load_be16(bytes.data() + 3)};
-  if (header.body_bytes > kMaxCiphertextBytes) return Failure{DeframeError::too_long};
-  // Encrypted TLS 1.2 alerts and handshake messages have a nonce and a tag, so this holds in every state.
-  const bool is_message = header.type == ContentType::handshake || header.type == ContentType::alert;
-  if (is_message && header.body_bytes == 0) return Failure{DeframeError::empty};
-  if (header.type == ContentType::change_cipher_spec && header.body_bytes != 1) {
-    return Failure{DeframeError::bad_change_cipher_spec};
-  }
-  return header;
 }
 
 NextRecord next_record(Bytes bytes) noexcept {

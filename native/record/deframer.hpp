@@ -28,8 +28,44 @@ std::string_view to_string(DeframeError error) noexcept;
 /// The alert that answers it. Source: RFC 9846 5.1, 5.2, 6.2.
 Alert alert_for(DeframeError error) noexcept;
 
-/// Judges a header. Requires: at least kHeaderBytes bytes.
-Result<RecordHeader, DeframeError> parse_header(Bytes bytes) noexcept;
+inline constexpr std::uint8_t kMajorVersion = 3;  // TLS 1.0 to 1.3 all say 3 in the first version byte
+
+constexpr bool is_known_type(std::uint8_t type) noexcept {
+  return type >= static_cast<std::uint8_t>(ContentType::change_cipher_spec) &&
+         type <= static_cast<std::uint8_t>(ContentType::application_data);
+}
+
+/// Judges a header. Requires: at least kHeaderBytes bytes. Inline: once per packet, and its answer shall stay in registers.
+inline Result<RecordHeader, DeframeError> parse_header(Bytes bytes) noexcept {
+  if (!is_known_type(bytes[0])) return Failure{DeframeError::unknown_type};
+  if (bytes[1] != kMajorVersion) return Failure{DeframeError::bad_version};
+  const RecordHeader header{.type = static_cast<ContentType>(bytes[0]),
+                            .version = load_be16(bytes.data() + 1),
+                            .body_bytes = load_be16(bytes.data() + 3)};
+  if (header.body_bytes > kMaxCiphertextBytes) return Failure{DeframeError::too_long};
+  // Encrypted TLS 1.2 alerts and handshake messages have a nonce and a tag, so this holds in every state.
+  const bool is_message = header.type == ContentType::handshake || header.type == ContentType::alert;
+  if (is_message && header.body_bytes == 0) return Failure{DeframeError::empty};
+  if (header.type == ContentType::change_cipher_spec && header.body_bytes != 1) {
+    return Failure{DeframeError::bad_change_cipher_spec};
+  }
+  return header;
+}
+
+/// How a byte range is cut into records. `cut`: the last of them goes on behind it. `bad`: a header that will be refused.
+enum class Framing : std::uint8_t { whole, cut, bad };
+/// Cost: one step a record; the caller's bytes bound it.
+inline Framing framing_of(Bytes bytes) noexcept {
+  for (std::size_t at = 0; at != bytes.size();) {
+    const Bytes rest = bytes.subspan(at);
+    if (rest.size() < kHeaderBytes) return Framing::cut;
+    const auto header = parse_header(rest);
+    if (!header) return Framing::bad;
+    if (rest.size() < header->record_bytes()) return Framing::cut;
+    at += header->record_bytes();
+  }
+  return Framing::whole;
+}
 
 /// The record at the start of some bytes.
 struct NextRecord {

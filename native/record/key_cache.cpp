@@ -31,6 +31,10 @@ KeyCache::KeyCache(const Aead& aead, std::size_t capacity, std::uint64_t seed)
 KeyCache::~KeyCache() = default;
 
 const ExpandedKey& KeyCache::at(const KeyId& id, const Suite& suite, const TrafficKeys& keys) noexcept {
+  if (const Set& set = sets_[latest_ / kWays]; set.last_use[latest_ % kWays] != 0 && set.ids[latest_ % kWays] == id) {
+    ++hits_;  // always the newest use of its set: another would have become the latest itself
+    return keys_[latest_];
+  }
   const std::size_t index = set_of(id);
   Set& set = sets_[index];
   std::size_t way = set.find(id);
@@ -43,7 +47,8 @@ const ExpandedKey& KeyCache::at(const KeyId& id, const Suite& suite, const Traff
     set.ids[way] = id;
   }
   set.last_use[way] = ++set.uses;
-  return keys_[index * kWays + way];
+  latest_ = index * kWays + way;
+  return keys_[latest_];
 }
 
 void KeyCache::erase(const KeyId& id) noexcept {

@@ -55,6 +55,7 @@ class KeyCache {
   std::size_t set_count_;
   std::unique_ptr<Set[]> sets_;
   std::unique_ptr<ExpandedKey[]> keys_;  // kWays for each set
+  std::size_t latest_ = 0;  // slot of the last answer: a burst asks for one key again and again
   std::uint64_t hits_ = 0, misses_ = 0;
 };
 

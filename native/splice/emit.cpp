@@ -63,20 +63,20 @@ void list_owing(Resources& r, Flow& f, std::uint8_t what) noexcept {
 
 Verdict send_to_client(Resources& r, Flow& f, const Outgoing& out) noexcept {
   const SeqNum ack = ack_for_client(r, f);
-  wire::Header h{.source_mac = r.client_link.mac,
-                 .destination_mac = f.client_mac,
-                 .vlan = r.client_link.vlan,
-                 .source = &f.route->service.address,
-                 .destination = &f.client.address,
-                 .source_port = f.route->service.port,
-                 .destination_port = f.client.port,
-                 .seq = out.seq,
-                 .ack = ack,
-                 .window = window_field(edge_for_client(r, f), ack, f.server_tcp.window_shift),
-                 .flags = with_echo(f, out.flags, Flow::kEceFromServer | Flow::kMarkTaken),
-                 .ttl = f.server_tcp.ttl,
-                 .traffic_class = out.traffic_class,
-                 .options = {}};
+  wire::Header h;  // member by member: as one initialiser it would be cleared whole first, and that costs as much as all of this
+  h.source_mac = r.client_link.mac;
+  h.destination_mac = f.client_mac;
+  h.vlan = r.client_link.vlan;
+  h.source = &f.route->service.address;
+  h.destination = &f.client.address;
+  h.source_port = f.route->service.port;
+  h.destination_port = f.client.port;
+  h.seq = out.seq;
+  h.ack = ack;
+  h.window = window_field(edge_for_client(r, f), ack, f.server_tcp.window_shift);
+  h.flags = with_echo(f, out.flags, Flow::kEceFromServer | Flow::kMarkTaken);
+  h.ttl = f.server_tcp.ttl;
+  h.traffic_class = out.traffic_class;
   put_timestamps(f, f.server_tcp, f.client_tcp, out, h.options);
   if (out.payload_bytes == 0) {
     if (out.heard != nullptr) sack_to_client(r, f, *out.heard, h.options);
@@ -92,20 +92,20 @@ Verdict send_to_client(Resources& r, Flow& f, const Outgoing& out) noexcept {
 
 Verdict send_to_server(Resources& r, Flow& f, const Outgoing& out) noexcept {
   const SeqNum ack = ack_for_server(r, f);
-  wire::Header h{.source_mac = r.server_link.mac,
-                 .destination_mac = f.route->server_mac,
-                 .vlan = r.server_link.vlan,
-                 .source = &f.source(),
-                 .destination = &f.route->server.address,
-                 .source_port = f.source_port,
-                 .destination_port = f.route->server.port,
-                 .seq = out.seq,
-                 .ack = ack,
-                 .window = window_field(edge_for_server(r, f), ack, f.client_tcp.window_shift),
-                 .flags = with_echo(f, out.flags, Flow::kEceFromClient),
-                 .ttl = f.client_tcp.ttl,
-                 .traffic_class = out.traffic_class,
-                 .options = {}};
+  wire::Header h;  // member by member: as one initialiser it would be cleared whole first, and that costs as much as all of this
+  h.source_mac = r.server_link.mac;
+  h.destination_mac = f.route->server_mac;
+  h.vlan = r.server_link.vlan;
+  h.source = &f.source();
+  h.destination = &f.route->server.address;
+  h.source_port = f.source_port;
+  h.destination_port = f.route->server.port;
+  h.seq = out.seq;
+  h.ack = ack;
+  h.window = window_field(edge_for_server(r, f), ack, f.client_tcp.window_shift);
+  h.flags = with_echo(f, out.flags, Flow::kEceFromClient);
+  h.ttl = f.client_tcp.ttl;
+  h.traffic_class = out.traffic_class;
   put_timestamps(f, f.client_tcp, f.server_tcp, out, h.options);
   if (out.payload_bytes == 0) {
     if (out.heard != nullptr) sack_to_server(r, f, *out.heard, h.options);

@@ -22,7 +22,7 @@ class Outbox {
       pool_.put(packet.chunk);
       return false;
     }
-    packets_.push_back(packet);
+    packets_.push_back({packet.data, packet.bytes, packet.chunk});  // by member: a whole copy would wait for the stores before it
     return true;
   }
   [[nodiscard]] std::span<const port::Packet> packets() const noexcept { return packets_; }

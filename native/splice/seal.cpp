@@ -34,16 +34,15 @@ Sealed seal_next(Resources& r, Flow& f, std::uint8_t* fragment, std::uint32_t fr
       r.aead.seal(seal_key(r, f), f.down_keys, out.number, record::ContentType::application_data, fragment, fragment_bytes));
   if (out.record_bytes == 0) return out;
   out.cipher_begin = f.down.cipher_next;
-  Span span{.cipher_begin = f.down.cipher_next,
-            .plain_begin = f.down.plain_next,
-            .cipher_bytes = out.record_bytes,
-            .plain_bytes = fragment_bytes,
-            .number = out.number,
-            .kind = Span::Kind::record,
-            .epoch = f.down.epoch,
-            .tag = {}};
+  Span& span = *f.down.spans.extend(r.spans);
+  span.cipher_begin = f.down.cipher_next;
+  span.plain_begin = f.down.plain_next;
+  span.cipher_bytes = out.record_bytes;
+  span.plain_bytes = fragment_bytes;
+  span.number = out.number;
+  span.kind = Span::Kind::record;
+  span.epoch = f.down.epoch;
   std::memcpy(span.tag.data(), out.record + out.record_bytes - record::kTagBytes, record::kTagBytes);
-  f.down.spans.push(r.spans, span);
   f.down.cipher_next += out.record_bytes;
   f.down.plain_next += fragment_bytes;
   r.counters.add(Count::records_sealed);

@@ -20,7 +20,7 @@ void SpanPool::put(std::uint32_t block) noexcept {
   ++free_count_;
 }
 
-Span* SpanMap::push(SpanPool& pool, const Span& span) noexcept {
+Span* SpanMap::extend(SpanPool& pool) noexcept {
   if (count_ >= kMaxSpansPerFlow) return nullptr;
   if (count_ == 0 || last_ == kSpansPerBlock) {
     const std::uint32_t block = pool.take();
@@ -34,10 +34,8 @@ Span* SpanMap::push(SpanPool& pool, const Span& span) noexcept {
     tail_ = block;
     last_ = 0;
   }
-  Span& slot = pool.blocks_[tail_].spans[last_++];
-  slot = span;
   ++count_;
-  return &slot;
+  return &pool.blocks_[tail_].spans[last_++];
 }
 
 void SpanMap::pop_front(SpanPool& pool) noexcept {

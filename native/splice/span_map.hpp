@@ -55,8 +55,14 @@ class SpanMap {
   [[nodiscard]] bool has_room(const SpanPool& pool) const noexcept {
     return count_ < kMaxSpansPerFlow && pool.free_blocks() != 0;
   }
+  /// Returns: a place behind the newest span, to be filled in, or nullptr at a cap (I5).
+  Span* extend(SpanPool& pool) noexcept;
   /// Returns: the new span, or nullptr at a cap (I5).
-  Span* push(SpanPool& pool, const Span& span) noexcept;
+  Span* push(SpanPool& pool, const Span& span) noexcept {
+    Span* const slot = extend(pool);
+    if (slot != nullptr) *slot = span;
+    return slot;
+  }
   [[nodiscard]] Span& front(SpanPool& pool) const noexcept { return pool.blocks_[head_].spans[first_]; }
   void pop_front(SpanPool& pool) noexcept;
   void clear(SpanPool& pool) noexcept;

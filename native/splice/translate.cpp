@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <tuple>
 
 #include "splice/custody.hpp"
 
@@ -163,7 +162,7 @@ void add_held_sack(const Resources& r, const Flow& f, const Reassembly& ahead, S
     std::uint16_t arrival = 0;
   };
   const auto came_after = [](const Run& a, const Run& b) { return static_cast<std::int16_t>(a.arrival - b.arrival) > 0; };
-  std::array<Run, std::tuple_size_v<decltype(to.sack)> + 1> newest{};  // and one to put the next into
+  std::array<Run, wire::SackBlocks::kMost + 1> newest{};  // and one to put the next into
   std::size_t count = 0;
   Run run{{next, next}};
   const auto close_run = [&] {

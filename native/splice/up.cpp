@@ -36,14 +36,14 @@ const record::ExpandedKey& open_key(Resources& r, const Flow& f) noexcept {
 }
 
 void push_span(Resources& r, Flow& f, std::uint32_t record_bytes, std::uint32_t fragment_bytes) noexcept {
-  f.up.spans.push(r.spans, {.cipher_begin = f.up.cipher_next,
-                            .plain_begin = f.up.plain_next,
-                            .cipher_bytes = record_bytes,
-                            .plain_bytes = fragment_bytes,
-                            .number = f.up.number,
-                            .kind = fragment_bytes != 0 ? Span::Kind::record : Span::Kind::local,
-                            .epoch = f.up.epoch,
-                            .tag = {}});
+  Span& span = *f.up.spans.extend(r.spans);
+  span.cipher_begin = f.up.cipher_next;
+  span.plain_begin = f.up.plain_next;
+  span.cipher_bytes = record_bytes;
+  span.plain_bytes = fragment_bytes;
+  span.number = f.up.number;
+  span.kind = fragment_bytes != 0 ? Span::Kind::record : Span::Kind::local;
+  span.epoch = f.up.epoch;
   f.up.cipher_next += record_bytes;
   f.up.plain_next += fragment_bytes;
   ++f.up.number;
@@ -160,11 +160,8 @@ bool exceeds_server(const Flow& f, std::uint32_t record_bytes) noexcept {
 Verdict take_in_order(Resources& r, Flow& f, const wire::TcpOptions* heard, std::uint8_t flags, std::uint8_t traffic_class,
                       MutableBytes in, const port::Packet& packet) noexcept {
   if (f.custody != nullptr || exceeds_server(f, static_cast<std::uint32_t>(in.size()))) return into_custody(r, f, flags, traffic_class, in);
-  const record::RecordRun run = record::whole_records(in);
-  if (run.rest.status == record::NextRecord::Status::bad || run.record_bytes == in.size()) {
-    return cut_through(r, f, heard, flags, traffic_class, in, packet);
-  }
-  return into_custody(r, f, flags, traffic_class, in);
+  if (record::framing_of(in) == record::Framing::cut) return into_custody(r, f, flags, traffic_class, in);
+  return cut_through(r, f, heard, flags, traffic_class, in, packet);
 }
 
 Verdict hold_ahead(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
@@ -216,7 +213,7 @@ Verdict take_payload(Resources& r, Flow& f, const wire::Segment& s, const port::
   }
   const Verdict v = take_in_order(r, f, &s.options, s.flags, s.traffic_class, {s.payload, s.payload_bytes}, packet);
   if (v.action == Action::drop) owe_ack_to_client(r, f);
-  drain_ahead(r, f);
+  if (!f.up.ahead.empty()) drain_ahead(r, f);
   return v;
 }
 
@@ -275,6 +272,9 @@ void take_marks(Flow& f, std::uint8_t flags, std::uint8_t traffic_class) noexcep
 void take_held_ciphertext(Resources& r, Flow& f) noexcept { drain_ahead(r, f); }
 
 void go_on(Resources& r, Flow& f) noexcept {
+  const bool is_plain = f.local == nullptr && f.custody == nullptr && f.down.ahead.empty() && f.down.fin == FinState::none &&
+                        f.down.update == UpdateState::none;
+  if (is_plain) return arm(r, f);  // the rule, and nothing below would find work
   settle_fins(r, f);
   // A client that asked for new keys is answered now, not when the server happens to say something again.
   const bool owes_update = f.state == FlowState::established && f.down.update == UpdateState::owed && f.down.fin == FinState::none;

@@ -1,6 +1,7 @@
 #include "wire/tcp.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include "wire/checksum.hpp"
 
@@ -26,7 +27,7 @@ ParseError parse_tcp(MutableBytes segment, Segment& out) noexcept {
   out.ack = SeqNum{load_be32(p + 8)};
   out.flags = p[13];
   out.window = load_be16(p + 14);
-  out.options = TcpOptions{};
+  ::new (&out.options) TcpOptions{};  // in place: assigned, it would take the unwritten SACK blocks along
   parse_options({p + kTcpBytes, header_bytes - kTcpBytes}, out.options);
   out.payload = segment.data() + header_bytes;
   out.payload_bytes = static_cast<std::uint32_t>(segment.size() - header_bytes);

@@ -21,6 +21,21 @@ struct SackBlock {
   SeqNum begin, end;  // [begin, end)
 };
 
+/// Room for the blocks of one SACK option. Not written before it is used: few packets have one, and all would pay for the zeros.
+class SackBlocks {
+ public:
+  static constexpr std::size_t kMost = 4;
+  SackBlocks() noexcept {}  // NOLINT(modernize-use-equals-default): leaves the blocks as they are
+  SackBlock& operator[](std::size_t i) noexcept { return blocks_[i]; }
+  const SackBlock& operator[](std::size_t i) const noexcept { return blocks_[i]; }
+  [[nodiscard]] const SackBlock* data() const noexcept { return blocks_; }
+
+ private:
+  union {
+    SackBlock blocks_[kMost];
+  };
+};
+
 /// The options we let pass; all others end here (Fast Open, MPTCP, unknown). Source: RFC 9293 3.2, RFC 7323, RFC 2018.
 struct TcpOptions {
   std::uint16_t mss = 0;          // 0: absent
@@ -30,7 +45,7 @@ struct TcpOptions {
   bool has_signature = false;     // TCP MD5 or AO: the segment cannot be changed by anyone
   std::uint8_t sack_count = 0;
   std::uint32_t ts_value = 0, ts_echo = 0;
-  std::array<SackBlock, 4> sack{};
+  SackBlocks sack;  // the first sack_count of them
 };
 
 /// A received segment: numbers in host order, payload by place. 44 bytes of addresses stay in the packet's own order.

@@ -65,7 +65,12 @@ TEST_CASE("A7: what emit writes parse reads back, over IPv4, IPv6 and VLAN, with
         if ((set & 2) != 0) o.window_scale = 9;
         if ((set & 4) != 0) o.has_sack_permitted = true;
         if ((set & 8) != 0) o.has_timestamps = true, o.ts_value = 0xdead'beef, o.ts_echo = 5;
-        if ((set & 16) != 0 && (set & 7) == 0) o.sack_count = 3, o.sack = {{{SeqNum{1}, SeqNum{9}}, {SeqNum{20}, SeqNum{30}}, {SeqNum{0xffff'fff0}, SeqNum{3}}, {}}};
+        if ((set & 16) != 0 && (set & 7) == 0) {
+          o.sack_count = 3;
+          o.sack[0] = {SeqNum{1}, SeqNum{9}};
+          o.sack[1] = {SeqNum{20}, SeqNum{30}};
+          o.sack[2] = {SeqNum{0xffff'fff0}, SeqNum{3}};
+        }
         auto packet = sample.packet();
         wire::Segment s;
         REQUIRE(wire::parse(packet, s) == ParseError::none);
