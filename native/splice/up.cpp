@@ -274,7 +274,7 @@ void take_held_ciphertext(Resources& r, Flow& f) noexcept { drain_ahead(r, f); }
 void go_on(Resources& r, Flow& f) noexcept {
   const bool is_plain = f.local == nullptr && f.custody == nullptr && f.down.ahead.empty() && f.down.fin == FinState::none &&
                         f.down.update == UpdateState::none;
-  if (is_plain) return arm(r, f);  // the rule, and nothing below would find work
+  if (is_plain) return;  // the rule: nothing below would find work, and the idle timer that stands fires too early, never too late
   settle_fins(r, f);
   // A client that asked for new keys is answered now, not when the server happens to say something again.
   const bool owes_update = f.state == FlowState::established && f.down.update == UpdateState::owed && f.down.fin == FinState::none;

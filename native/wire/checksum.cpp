@@ -1,6 +1,7 @@
 #include "wire/checksum.hpp"
 
 #include <array>
+#include <vector>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -91,22 +92,54 @@ __attribute__((target("avx2"))) std::uint64_t sum_avx2(const std::uint8_t* p, st
   }
   return s + sum_avx2_part(p, n / 64, last_words(p + n, rest % 32));
 }
-#endif
 
-using SumFunction = std::uint64_t (*)(const std::uint8_t*, std::size_t) noexcept;
-
-SumFunction choose() noexcept {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2")) return sum_avx2;
-#endif
-  return sum_words;
+// The same on 64 bytes, and the last of them by a masked load. A part of 64 KiB keeps the sum of all lanes within 31 bits.
+__attribute__((target("avx512f,avx512bw"))) std::uint64_t sum_avx512_part(const std::uint8_t* p, std::size_t n) noexcept {
+  const __m512i sign = _mm512_set1_epi16(static_cast<short>(0x8000)), one = _mm512_set1_epi16(1);
+  __m512i a = _mm512_setzero_si512(), b = a;
+  const std::uint64_t moved = (n + 63) / 64 * 32 * 0x8000;
+  for (; n >= 128; p += 128, n -= 128) {
+    a = _mm512_add_epi32(a, _mm512_madd_epi16(_mm512_xor_si512(_mm512_loadu_si512(p), sign), one));
+    b = _mm512_add_epi32(b, _mm512_madd_epi16(_mm512_xor_si512(_mm512_loadu_si512(p + 64), sign), one));
+  }
+  if (n >= 64) {
+    a = _mm512_add_epi32(a, _mm512_madd_epi16(_mm512_xor_si512(_mm512_loadu_si512(p), sign), one));
+    p += 64, n -= 64;
+  }
+  if (n != 0) {
+    const __m512i last = _mm512_maskz_loadu_epi8((std::uint64_t{1} << n) - 1, p);
+    b = _mm512_add_epi32(b, _mm512_madd_epi16(_mm512_xor_si512(last, sign), one));
+  }
+  return static_cast<std::uint64_t>(static_cast<std::int64_t>(_mm512_reduce_add_epi32(_mm512_add_epi32(a, b)))) + moved;
 }
 
-const SumFunction kSum = choose();
+std::uint64_t sum_avx512(const std::uint8_t* p, std::size_t n) noexcept {
+  constexpr std::size_t kMostBytes = 1U << 16;
+  std::uint64_t s = 0;
+  for (; n > kMostBytes; p += kMostBytes, n -= kMostBytes) s += sum_avx512_part(p, kMostBytes);
+  return s + sum_avx512_part(p, n);
+}
+#endif
+
+// Fastest first.
+std::vector<SumVariant> runnable() {
+  std::vector<SumVariant> out;
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512bw")) out.push_back({"avx512bw", sum_avx512});
+  if (__builtin_cpu_supports("avx2")) out.push_back({"avx2", sum_avx2});
+#endif
+  out.push_back({"words", sum_words});
+  return out;
+}
+
+const std::vector<SumVariant> kRunnable = runnable();
+const auto kSum = kRunnable.front().sum;
 
 }  // namespace
 
 std::uint32_t sum(Bytes bytes) noexcept { return narrow(kSum(bytes.data(), bytes.size())); }
+
+std::span<const SumVariant> runnable_sums() noexcept { return kRunnable; }
 
 std::uint32_t sum_slow(Bytes bytes) noexcept {
   std::uint64_t s = 0;

@@ -8,8 +8,15 @@
 namespace cutwater::wire {
 
 /// One's complement sum of the bytes, folded to 32 bits, in the machine's own byte order. Odd lengths are padded with zero.
-/// Cost: one pass; AVX2 where the machine has it.
+/// Cost: one pass; AVX-512 or AVX2 where the machine has it.
 std::uint32_t sum(Bytes bytes) noexcept;
+/// One way to add up bytes: a sum that folds to theirs. `sum` takes the first of those this machine can run.
+struct SumVariant {
+  const char* name;
+  std::uint64_t (*sum)(const std::uint8_t* p, std::size_t n) noexcept;
+};
+std::span<const SumVariant> runnable_sums() noexcept;
+
 /// The same by the definition, two bytes at a time: the golden model of the tests.
 std::uint32_t sum_slow(Bytes bytes) noexcept;
 
