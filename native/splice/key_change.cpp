@@ -22,11 +22,13 @@ bool take_previous(Resources& r, Flow& f) noexcept {
   return f.previous != nullptr;
 }
 
-// Expanded keys are found by epoch, which wraps after 256: what an earlier epoch of the same name left is taken away, and so is
-// the one that no span needs any more.
+// Both names of a direction get another key now. Epochs wrap after 256: the new one's name may be an old one's, too.
 void forget_expanded(Resources& r, const Flow& f, record::KeyId::Direction direction, std::uint8_t epoch) noexcept {
-  r.keys.erase({f.index, f.generation, epoch, direction});
-  r.keys.erase({f.index, f.generation, static_cast<std::uint8_t>(epoch - 2), direction});
+  for (const unsigned back : {0U, 1U, 2U}) r.keys.erase({f.index, f.generation, static_cast<std::uint8_t>(epoch - back), direction});
+}
+
+std::uint16_t name_of(std::uint8_t epoch, std::uint8_t current) noexcept {
+  return epoch == current ? current : static_cast<std::uint8_t>(current - 1);
 }
 
 }  // namespace
@@ -67,6 +69,13 @@ void change_down_keys_if_due(Resources& r, Flow& f) noexcept {
   forget_expanded(r, f, record::KeyId::Direction::down, f.down.epoch);
   f.down.update = UpdateState::none;
   r.counters.add(Count::key_updates_sent);
+}
+
+record::KeyId up_key_id(const Flow& f, std::uint8_t epoch) noexcept {
+  return {f.index, f.generation, name_of(epoch, f.up.epoch), record::KeyId::Direction::up};
+}
+record::KeyId down_key_id(const Flow& f, std::uint8_t epoch) noexcept {
+  return {f.index, f.generation, name_of(epoch, f.down.epoch), record::KeyId::Direction::down};
 }
 
 const record::TrafficKeys& up_keys_of(const Flow& f, std::uint8_t epoch) noexcept {

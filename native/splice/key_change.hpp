@@ -21,4 +21,9 @@ void change_down_keys_if_due(Resources& r, Flow& f) noexcept;
 [[nodiscard]] const record::TrafficKeys& up_keys_of(const Flow& f, std::uint8_t epoch) noexcept;
 [[nodiscard]] const record::TrafficKeys& down_keys_of(const Flow& f, std::uint8_t epoch) noexcept;
 
+/// By what name the expanded key of a span is kept. Older epochs share one: only one earlier key is ever needed, however many
+/// updates came since, so a flow has at most two in each direction.
+[[nodiscard]] record::KeyId up_key_id(const Flow& f, std::uint8_t epoch) noexcept;
+[[nodiscard]] record::KeyId down_key_id(const Flow& f, std::uint8_t epoch) noexcept;
+
 }  // namespace cutwater::splice

@@ -71,7 +71,7 @@ void send_in_segments(Resources& r, Outgoing out, std::uint16_t mss, Send&& send
 // Opens one span's ciphertext, already in `bytes` of a packet of ours, and forwards what it carries.
 void reopen(Resources& r, Flow& f, const Span& span, const port::Packet& packet, std::uint8_t* bytes, const wire::Segment& s) noexcept {
   const record::TrafficKeys& keys = up_keys_of(f, span.epoch);
-  const auto& key = r.keys.at({f.index, f.generation, span.epoch, record::KeyId::Direction::up}, *f.suite, keys);
+  const auto& key = r.keys.at(up_key_id(f, span.epoch), *f.suite, keys);
   const record::Opened opened = r.aead.open(key, keys, span.number, {bytes, span.cipher_bytes});
   if (opened.status != record::Opened::Status::ok || opened.fragment.size() != span.plain_bytes) {
     r.counters.add(Drop::stale_record);  // damaged or forged: the first copy stands, as in any TCP
@@ -94,7 +94,7 @@ void reopen(Resources& r, Flow& f, const Span& span, const port::Packet& packet,
 // Seals one span's plaintext again. Returns: false when the flow ended over it.
 bool reseal(Resources& r, Flow& f, const Span& span, const port::Packet& packet, std::uint8_t* fragment, const wire::Segment& s) noexcept {
   const record::TrafficKeys& keys = down_keys_of(f, span.epoch);
-  const auto& key = r.keys.at({f.index, f.generation, span.epoch, record::KeyId::Direction::down}, *f.suite, keys);
+  const auto& key = r.keys.at(down_key_id(f, span.epoch), *f.suite, keys);
   const std::size_t bytes =
       r.aead.seal(key, keys, span.number, record::ContentType::application_data, fragment, span.plain_bytes);
   const std::uint8_t* record = fragment - f.suite->front_bytes();

@@ -69,6 +69,7 @@ void report_failure(const sim::RunResult& r, std::uint64_t seed, const std::stri
   }
   std::printf("  replay: cutwater_sim --seed %llu --profile %s%s --trace\n", static_cast<unsigned long long>(seed), profile.c_str(),
               device == "path" ? "" : (" --device " + device).c_str());
+  std::fflush(stdout);  // a run of hours may be ended from outside
 }
 
 void report_progress(const Totals& t, std::uint64_t seed) {

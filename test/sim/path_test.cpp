@@ -39,6 +39,7 @@ TEST_CASE("I1-I6: seeds that once found a fault") {
       Found{62, "blind-all-loss", "a SYN-ACK that came again had a newer clock than ours: the client dropped all that we sent"},
       Found{50, "blind-syns", "a forged SYN with ACK became a connection at the server"},
       Found{600417, "descriptors", "a SYN twice in one burst became two flows"},
+      Found{619931, "key-updates-loss", "a key two updates old was expanded again and outlived its flow"},
       Found{600930, "injection", "two ends that disagreed on a number answered each other for ever"},
   };
   sim::Rig rig{sim::DeviceKind::path};

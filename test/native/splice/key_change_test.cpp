@@ -84,6 +84,27 @@ TEST_CASE("A15 over a key update: what the server lost of the epoch before is op
   CHECK(rig.client.acked == rig.client.out.size());
 }
 
+TEST_CASE("I5: a record that is opened again two key updates later leaves no key behind when the flow has gone") {
+  PathRig rig;
+  rig.establish();
+  rig.lose(Side::server, 1);
+  const std::size_t at = rig.client_writes("two keys ago");
+  client_sends_rest(rig, at);
+  const std::size_t updates = client_updates(rig, SSL_KEY_UPDATE_NOT_REQUESTED);
+  client_updates(rig, SSL_KEY_UPDATE_NOT_REQUESTED);
+  for (std::size_t p = updates; p < rig.client.out.size(); p += 3) rig.client_sends(p, std::min<std::size_t>(3, rig.client.out.size() - p));
+  CHECK(rig.count(Count::key_updates_received) == 2);
+  rig.client_sends(at, updates - at);
+  CHECK(rig.server_got() == "two keys ago");
+  CHECK(rig.count(Count::records_reopened) == 1);
+  client_sends_rest(rig, rig.client_writes(", and now"));
+  CHECK(rig.server_got() == "two keys ago, and now");
+  CHECK(rig.path().holdings().expanded_keys != 0);
+  rig.client_sends(rig.client.out.size(), 0, sim::kRst);
+  CHECK(rig.path().live_flows() == 0);
+  CHECK(rig.path().holdings().expanded_keys == 0);
+}
+
 TEST_CASE("I3: the device changes its key in time by itself, and the client follows") {
   PathRig rig({.rekey_after_records = 3});
   rig.establish();
