@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Runs each fuzz target for a while, from its stored corpus. A finding is kept in testlog/fuzz/ and fails the run; put it into
-// test/fuzz/corpus/<parser>/ together with the fix.
+// test/fuzz/corpus/<parser>/ together with the fix. The targets are C++ (test/fuzz/fuzz_*.cpp), but for the configuration,
+// which is TypeScript: test/unit/config/parse-fuzz.test.ts.
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -19,6 +20,7 @@ const seconds = Number(parsed.values.seconds)
 const parsers = readdirSync(join(root, 'test/fuzz'))
   .map((file) => /^fuzz_(\w+)\.cpp$/.exec(file)?.[1])
   .filter((name) => name !== undefined)
+  .concat('config')
 const unknown = parsed.positionals.filter((name) => !parsers.includes(name))
 if (!(seconds >= 1) || unknown.length > 0) {
   console.error(
@@ -28,14 +30,18 @@ if (!(seconds >= 1) || unknown.length > 0) {
 }
 const chosen = parsed.positionals.length > 0 ? parsed.positionals : parsers
 
+const native = chosen.filter((name) => name !== 'config')
 const compilers = { CMAKE_C_COMPILER: 'clang', CMAKE_CXX_COMPILER: 'clang++' }
-const folder = buildNative(
-  'fuzz',
-  { CUTWATER_FUZZ: 'ON', ...compilers },
-  chosen.map((name) => `fuzz_${name}`),
-)
+const folder =
+  native.length > 0
+    ? buildNative(
+        'fuzz',
+        { CUTWATER_FUZZ: 'ON', ...compilers },
+        native.map((name) => `fuzz_${name}`),
+      )
+    : ''
 
-const failed = chosen.filter((name) => fuzz(name) !== 0)
+const failed = chosen.filter((name) => (name === 'config' ? fuzzConfig() : fuzz(name)) !== 0)
 console.log(
   failed.length === 0
     ? `fuzz: ${chosen.length} parsers, ${seconds} s each, no finding`
@@ -59,4 +65,12 @@ function fuzz(name) {
     '-verbosity=0',
     ...(existsSync(dictionary) ? [`-dict=${dictionary}`] : []),
   ])
+}
+
+/** fast-check instead of libFuzzer; a failing text is printed with the seed that repeats it. */
+function fuzzConfig() {
+  console.log('fuzz: config')
+  return runProgram('npx', ['vitest', 'run', '--project', 'unit', 'test/unit/config/parse-fuzz.test.ts'], {
+    env: { ...process.env, CUTWATER_FUZZ_SECONDS: String(seconds) },
+  })
 }

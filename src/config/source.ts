@@ -69,20 +69,21 @@ export function fromValue(value: unknown, file: string): Source {
 /** YAML, and JSON as the part of YAML it is. @throws CutwaterError CONFIG_INVALID with every syntax error. */
 export function parseText(file: string, text: string): Source {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' })
   const place = (offset: number) => {
     const { line, col } = lines.linePos(offset)
     return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}`
   }
   if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => `${place(error.pos[0])}: ${lowerFirst(error.message)}`)
+    const problems = document.errors.map((error) => `${place(error.pos[0])}: ${lowerFirst(withoutText(error.message))}`)
     throw new CutwaterError('CONFIG_INVALID', problems.join('\n'), { problems })
   }
   let value: unknown
   try {
     value = document.toJS({ maxAliasCount: 100 })
   } catch (cause) {
-    throw new CutwaterError('CONFIG_INVALID', `${file}: ${reasonOf(cause)}`, { cause })
+    const problems = [`${place(0)}: ${reasonOf(cause)}`]
+    throw new CutwaterError('CONFIG_INVALID', problems.join('\n'), { problems, cause })
   }
   return { file, value, locate: (path, at) => place(offsetOf(document, path, at)) }
 }
@@ -130,6 +131,12 @@ function reasonOf(cause: unknown): string {
   if (code === 'EACCES') return 'not readable for this user'
   if (code === 'EISDIR') return 'is a directory'
   return message
+}
+
+/** The parser quotes what it stumbled over, as long as it is: shortened, and never a private key that was pasted. */
+function withoutText(message: string): string {
+  if (message.includes('-----BEGIN')) return 'PEM text where none is expected (give the path of a file)'
+  return message.length > 200 ? `${message.slice(0, 199)}…` : message
 }
 
 function lowerFirst(text: string): string {
