@@ -44,6 +44,10 @@ namespace cutwater {
   X(resets_answered, "packets without a flow answered with RST")                   \
   X(too_big_translated, "ICMP packet too big, believed and translated")            \
   X(challenge_acks, "challenge acknowledgements (RFC 5961)")                       \
+  X(hellos_retried, "first hellos answered with a HelloRetryRequest, before anybody worked for them (H3)") \
+  X(cookies_accepted, "second hellos that brought their cookie back")              \
+  X(cookies_refused, "second hellos with another cookie, or none")                 \
+  X(retries_switched_on, "times hellos piled up so that retries began (hello.retry: auto)") \
   X(tls12_established, "TLS 1.2 handshakes completed")                             \
   X(tls13_established, "TLS 1.3 handshakes completed")
 

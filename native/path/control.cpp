@@ -86,6 +86,12 @@ void Path::configure(std::shared_ptr<const Services> services) noexcept {
   State& s = impl_->state;
   s.r.client_link = to_link(services->client);
   s.r.server_link = to_link(services->server);
+  s.services = services;
+  s.hello_rules.clear();
+  for (const Service& service : services->list) {
+    if (s.hello_rules.size() <= service.id) s.hello_rules.resize(service.id + 1U);
+    s.hello_rules[service.id] = &service.hello;
+  }
   RouteSet set;
   const auto generation = static_cast<std::uint32_t>(s.route_sets.size());
   for (const Service& service : services->list) add_listener(s, set, service, generation);

@@ -152,7 +152,10 @@ Verdict take_bytes(State& s, Work& w) {
   const wire::Segment& seg = w.segment;
   splice::owe_ack_to_client(s.r, f);
   const std::int32_t old = f.up.cipher_next - seg.seq;
-  if (old >= static_cast<std::int32_t>(seg.payload_bytes)) return kConsume;
+  if (old >= static_cast<std::int32_t>(seg.payload_bytes)) {
+    if (is_half_open(f)) resend_retry(s, f);
+    return kConsume;
+  }
   if (before(f.up.edge_shown, seg.seq + seg.payload_bytes)) return dropped(Drop::window_exceeded);
   if (old < 0) return hold_ahead(s, f, w);
   const Bytes fresh(seg.payload + old, seg.payload_bytes - static_cast<std::uint32_t>(old));
@@ -253,7 +256,7 @@ void refuse_handshake(State& s, Flow& f, HandshakeFailure failure, std::uint8_t 
 }
 
 // The hello goes as records of its own: whatever the client's cut was, the processor sees one message from the start.
-bool start_handshake(State& s, Flow& f, Bytes hello) noexcept {
+bool start_handshake(State& s, Flow& f, Bytes hello, hello::Turn turn) noexcept {
   if (!has_room_for_flow(s)) return refuse_handshake(s, f, HandshakeFailure::overload, number(record::Alert::internal_error)), false;
   std::vector<std::uint8_t> records;
   record_hello(hello, records);
@@ -261,7 +264,7 @@ bool start_handshake(State& s, Flow& f, Bytes hello) noexcept {
   Handshake* h = take_handshake(s, f);
   if (h == nullptr) return refuse_handshake(s, f, HandshakeFailure::overload, number(record::Alert::internal_error)), false;
   f.expires = s.r.now + f.route->policy.handshake_timeout_ms * kMs;
-  auto request = make_request(f, secure::Request::Kind::start);
+  auto request = make_request(f, turn == hello::Turn::first ? secure::Request::Kind::start : secure::Request::Kind::start_retried);
   request->bytes = std::move(records);
   h->hello_bytes = static_cast<std::uint32_t>(request->bytes.size());
   return post(s, f, std::move(request));

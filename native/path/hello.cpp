@@ -4,6 +4,7 @@
 #include "hello/client_hello.hpp"
 #include "path/state.hpp"
 #include "splice/close.hpp"
+#include "splice/emit.hpp"
 
 namespace cutwater::path {
 namespace {
@@ -14,6 +15,7 @@ using secure::HandshakeFailure;
 using splice::Flow;
 using splice::FlowState;
 
+constexpr std::uint64_t kMs = 1000;
 constexpr std::size_t kPostedAhead = 16;  // requests that wait at the processors: enough to keep them busy until our next turn
 
 HandshakeFailure failure_of(Refusal::Kind kind) noexcept {
@@ -27,13 +29,101 @@ HandshakeFailure failure_of(Refusal::Kind kind) noexcept {
   return HandshakeFailure::bad_hello;
 }
 
+std::uint64_t wall_s(const State& s) noexcept { return static_cast<std::uint64_t>(s.wall_at_zero_s) + s.r.now.us / 1'000'000; }
+
+const HelloRules& rules_of(const State& s, const Flow& f) noexcept {
+  static const HelloRules kNone;
+  const std::uint32_t service = f.route->service_id;
+  return service < s.hello_rules.size() && s.hello_rules[service] != nullptr ? *s.hello_rules[service] : kNone;
+}
+
+bool wants_retry(const State& s, const HelloRules& rules) noexcept {
+  return rules.retry == Retry::always || (rules.retry == Retry::automatic && s.pressure.is_high);
+}
+
+hello::CookieOwner owner_of(const Flow& f) noexcept { return {f.client.address, f.route->service_id}; }
+
+// Goes out beside the local sender: what a client has not acknowledged is kept in its block, and sent again when the client
+// sends its hello again, which it does because nothing else acknowledged that.
+void send_retry(State& s, Flow& f, SeqNum at) noexcept {
+  const HalfOpen& h = half_open_of(s, f);
+  splice::Outgoing out;
+  if (!splice::take_packet(s.r, out.packet, out.payload)) return;
+  std::memcpy(out.payload, s.blocks.at(h.answer), h.answer_bytes);
+  out.payload_bytes = h.answer_bytes;
+  out.seq = at;
+  out.flags = wire::kAck | wire::kPsh;
+  out.note = splice::TraceNote::local_bytes;
+  (void)splice::send_to_client(s.r, f, out);
+}
+
+bool answer_with_retry(State& s, Flow& f, const hello::RetryMemory& memory, Bytes session_id) noexcept {
+  HalfOpen& h = half_open_of(s, f);
+  h.answer = s.blocks.take(hello::kAnswerBlockBytes);
+  if (h.answer == hello::kNoBlock) return false;
+  h.answer_bytes = static_cast<std::uint16_t>(hello::emit_retry(memory, owner_of(f), session_id, s.cookies, s.blocks.at(h.answer)));
+  hello::drop_message(h.assembly, s.blocks);
+  h.assembly = {.turn = hello::Turn::second};
+  s.half_open.move(h, Standing::connecting);
+  const SeqNum at = f.down.cipher_next;
+  f.down.cipher_next += h.answer_bytes;
+  send_retry(s, f, at);
+  s.counters.add(Count::hellos_retried);
+  return true;
+}
+
+void refuse_hello(State& s, Flow& f, record::Alert alert) noexcept {
+  refuse_handshake(s, f, HandshakeFailure::bad_hello, static_cast<std::uint8_t>(alert));
+}
+
+void wait_for_processor(State& s, Flow& f, const HelloRules& rules, Standing standing) noexcept {
+  f.expires = s.r.now + rules.queue_timeout_ms * kMs;
+  s.half_open.move(half_open_of(s, f), standing);  // posted when the burst ends
+}
+
+void judge_second(State& s, Flow& f, const hello::ClientHello& hello, const HelloRules& rules) noexcept {
+  const auto memory = s.cookies.open(hello.cookie, owner_of(f), wall_s(s));
+  if (!memory || !hello::fits_retry(*memory, hello)) {
+    s.counters.add(Count::cookies_refused);
+    return refuse_hello(s, f, record::Alert::illegal_parameter);
+  }
+  s.counters.add(Count::cookies_accepted);
+  half_open_of(s, f).is_proven = true;
+  wait_for_processor(s, f, rules, hello.has_psk ? Standing::resuming : Standing::known);
+}
+
+// A whole hello. The first one is answered with a retry where the service wants that; the second has to bring the cookie back.
 void judge(State& s, Flow& f) noexcept {
-  const auto parsed = hello::parse_client_hello(hello::message_of(half_open_of(s, f).assembly, s.blocks));
-  if (!parsed) return refuse_handshake(s, f, HandshakeFailure::bad_hello, hello::alert_for(parsed.error()));
-  s.half_open.move(half_open_of(s, f), Standing::fresh);  // posted when the burst ends
+  const hello::Assembly& assembly = half_open_of(s, f).assembly;
+  const Bytes message = hello::message_of(assembly, s.blocks);
+  const auto parsed = hello::parse_client_hello(message);
+  if (!parsed) return refuse_hello(s, f, static_cast<record::Alert>(hello::alert_for(parsed.error())));
+  const HelloRules& rules = rules_of(s, f);
+  if (assembly.turn == hello::Turn::second) return judge_second(s, f, *parsed, rules);
+  if (wants_retry(s, rules)) {
+    auto memory = hello::choose_retry(rules.profile, *parsed, message);
+    if (memory) memory->wall_s = wall_s(s);
+    if (memory && answer_with_retry(s, f, *memory, parsed->session_id)) return;
+  }
+  wait_for_processor(s, f, rules, Standing::fresh);
 }
 
 bool is_waiting(const HalfOpen& h) noexcept { return static_cast<std::size_t>(h.standing) < kWaitingClasses; }
+
+// Many wait, and more come than go: until few have waited for a while.
+void note_pressure(State& s) noexcept {
+  constexpr std::uint32_t kMany = 64, kFew = 8;
+  constexpr std::uint64_t kCalmUs = 2'000'000;
+  Pressure& p = s.pressure;
+  const std::uint32_t waiting = s.half_open.waiting();
+  if (waiting > kFew) p.low_since = s.r.now;
+  if (!p.is_high && waiting >= kMany) {
+    p.is_high = true;
+    s.counters.add(Count::retries_switched_on);
+  } else if (p.is_high && s.r.now - p.low_since >= kCalmUs) {
+    p.is_high = false;
+  }
+}
 
 // Best class first.
 HalfOpen* next_waiting(State& s) noexcept {
@@ -55,18 +145,27 @@ std::size_t collect_hello(State& s, Flow& f, Bytes bytes) noexcept {
     step.used_bytes += used;
   }
   f.up.cipher_next += static_cast<std::uint32_t>(step.used_bytes);
+  if (h.answer != hello::kNoBlock && f.down.cipher_una == f.down.cipher_next) s.blocks.put(std::exchange(h.answer, hello::kNoBlock));
   if (h.assembly.block != hello::kNoBlock && h.standing == Standing::connecting) s.half_open.move(h, Standing::speaking);
   if (step.status == Assembled::Status::refused) refuse_handshake(s, f, failure_of(step.refusal.kind), step.refusal.alert);
   if (step.status == Assembled::Status::whole) judge(s, f);
   return step.used_bytes;
 }
 
+void resend_retry(State& s, Flow& f) noexcept {
+  const HalfOpen& h = half_open_of(s, f);
+  if (h.answer == hello::kNoBlock || f.down.cipher_una == f.down.cipher_next) return;
+  s.counters.add(Count::local_resent);
+  send_retry(s, f, f.down.cipher_next - h.answer_bytes);
+}
+
 void post_waiting(State& s) noexcept {
+  note_pressure(s);
   while (s.secure.backlog() < kPostedAhead) {
     HalfOpen* h = next_waiting(s);
     Flow* f = h == nullptr ? nullptr : wake(s, *h);
     if (f == nullptr) return;
-    (void)start_handshake(s, *f, hello::message_of(h->assembly, s.blocks));
+    (void)start_handshake(s, *f, hello::message_of(h->assembly, s.blocks), h->assembly.turn);
     if (f->state == FlowState::free) forget(s, *f);
     else splice::arm(s.r, *f);
   }

@@ -65,6 +65,8 @@ struct PathConfig {
   std::uint32_t max_flows = 65'536;
   std::uint32_t max_half_open = 65'536;           // clients that have proved nothing yet: beyond it the oldest go
   hello::HelloBlocksConfig blocks = {};
+  std::array<std::uint8_t, hello::kCookieKeyBytes> retry_secret{}, cookie_key{};  // of all workers; of all TLS contexts
+  std::int64_t wall_at_zero_s = 0;                // wall-clock time at Tick 0: cookies carry it
   std::uint64_t hash_seed[2] = {0, 0};            // entropy is an argument (C9)
   const record::Aead* aead = nullptr;             // nullptr: default_aead()
   std::uint32_t worker = 0, workers = 1;          // whose path this is: ports it chooses must be its own (owner.hpp)

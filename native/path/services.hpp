@@ -9,9 +9,20 @@
 
 #include "balance/server_set.hpp"
 #include "base/ip_address.hpp"
+#include "hello/retry.hpp"
 #include "splice/route.hpp"
 
 namespace cutwater::path {
+
+/// When a client has to show that it is there before anybody works for it, by answering a HelloRetryRequest (TLS 1.3).
+enum class Retry : std::uint8_t { never, automatic /* while hellos pile up */, always };
+
+/// What a service does with hellos.
+struct HelloRules {
+  Retry retry = Retry::never;
+  hello::RetryProfile profile;
+  std::uint32_t queue_timeout_ms = 3'000;  // a hello that no processor took by then is refused
+};
 
 /// Layer-2 way to a neighbour, from the kernel's FIB and neighbour tables.
 struct NextHop {
@@ -42,6 +53,7 @@ struct Service {
   std::uint32_t idle_timeout_ms = 300'000;
   std::uint32_t handshake_timeout_ms = 10'000;
   std::uint64_t rekey_after_records = 0;  // 0: the suite's limit
+  HelloRules hello;
 };
 
 struct SideConfig {

@@ -74,6 +74,8 @@ State::State(const PathConfig& config, port::ChunkPool& pool, secure::Link& link
       flows(config.max_flows + kAwake),
       half_open(config.max_half_open),
       blocks(config.blocks),
+      cookies(config.retry_secret, config.cookie_key),
+      wall_at_zero_s(config.wall_at_zero_s),
       max_flows(config.max_flows),
       secure(link),
       handshakes(kMaxHandshakes),

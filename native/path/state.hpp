@@ -74,6 +74,12 @@ struct Work {
   Verdict verdict = kForward;  // dropped by a stage: later stages pass it by
 };
 
+/// Whether hellos pile up at the processors: what switches automatic retries on, and off again (hysteresis).
+struct Pressure {
+  bool is_high = false;
+  Tick low_since;
+};
+
 struct State {
   State(const PathConfig& config, port::ChunkPool& pool, secure::Link& secure);
 
@@ -84,6 +90,11 @@ struct State {
   FlowSlab flows;
   HalfOpenTable half_open;
   hello::HelloBlocks blocks;
+  hello::CookieKeys cookies;
+  std::int64_t wall_at_zero_s;
+  std::shared_ptr<const Services> services;
+  std::vector<const HelloRules*> hello_rules;  // by service id, into `services`
+  Pressure pressure;
   std::vector<splice::Flow*> awake;  // half-open clients that have a Flow until the burst ends
   std::uint32_t max_flows;
   secure::Link& secure;
@@ -146,10 +157,12 @@ Verdict take_hello(State& s, Work& w) noexcept;                        // handsh
 std::size_t collect_hello(State& s, splice::Flow& f, Bytes bytes) noexcept;  // hello.cpp
 /// Hands what waits to the processors, as much as they will take.
 void post_waiting(State& s) noexcept;                                  // hello.cpp
+/// The client has not acknowledged our answer to its first hello and sends that again: so do we.
+void resend_retry(State& s, splice::Flow& f) noexcept;                 // hello.cpp
 /// A half-open client's time is over.
 void expire_half_open(State& s, splice::Flow& f) noexcept;             // hello.cpp
 /// Starts a handshake with a whole hello. Returns: false when the flow has ended over it.
-bool start_handshake(State& s, splice::Flow& f, Bytes hello) noexcept; // handshake.cpp
+bool start_handshake(State& s, splice::Flow& f, Bytes hello, hello::Turn turn) noexcept; // handshake.cpp
 /// Our own verdict on a client's bytes: counted, and an alert as a framed record, never clear text (I4).
 void refuse_handshake(State& s, splice::Flow& f, secure::HandshakeFailure failure, std::uint8_t alert) noexcept;  // handshake.cpp
 /// Whether what the client sent ahead of its keys finds room in custody: it was acknowledged, there is no way back.

@@ -22,7 +22,8 @@ struct Token {
 
 struct Request {
   enum class Kind : std::uint8_t {
-    start,   // a new handshake; bytes hold the client's first records
+    start,   // a new handshake; bytes hold the client's hello, whole
+    start_retried,  // the same, after a HelloRetryRequest: bytes hold the second hello, whose cookie was verified
     input,   // more records
     cancel,  // the client has gone: forget it
   };

@@ -69,6 +69,19 @@ Progress OpensslSession::feed(Bytes records, std::vector<std::uint8_t>& out) {
   return Progress::waiting;
 }
 
+Progress OpensslSession::feed_second_hello(Bytes records, std::vector<std::uint8_t>& out) {
+  consumed_bytes_ = static_cast<std::uint32_t>(records.size());
+  input_ = records;
+  output_ = &out;
+  ERR_clear_error();
+  const int result = SSL_stateless(ssl_.get());
+  output_ = nullptr;
+  if (result != 1) return fail();
+  if (!input_.empty()) return fail(HandshakeFailure::internal, "the TLS library left input unread");
+  phase_ = Phase::after_hello;
+  return Progress::waiting;
+}
+
 std::unique_ptr<Established> OpensslSession::take_established(std::string& detail) {
   detail = describe(ssl_.get(), *established_);
   return std::move(established_);

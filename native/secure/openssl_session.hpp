@@ -26,6 +26,10 @@ class OpensslSession {
   /// Requires: the last call returned waiting.
   Progress feed(Bytes records, std::vector<std::uint8_t>& out);
 
+  /// Begins with the second hello of a client, whose cookie stands for the first: the transcript is rebuilt from it.
+  /// Requires: nothing was fed; whole records, the message whole. The service has a cookie key.
+  Progress feed_second_hello(Bytes records, std::vector<std::uint8_t>& out);
+
   /// Input that the handshake used, since its start.
   [[nodiscard]] std::uint32_t consumed_bytes() const noexcept { return consumed_bytes_; }
   /// Requires: failed.

@@ -70,7 +70,7 @@ bool Processor::has_held_replies() const noexcept {
 }
 
 void Processor::serve(std::size_t lane, Request& request) {
-  if (request.kind == Request::Kind::start) return start(lane, request);
+  if (request.kind == Request::Kind::start || request.kind == Request::Kind::start_retried) return start(lane, request);
   Handshake* handshake = find(lane, request.token);
   if (handshake == nullptr) return;  // it has ended, and a reply that says so is on its way
   const auto at = static_cast<std::size_t>(handshake - handshakes_.data());
@@ -114,7 +114,8 @@ void Processor::feed(std::size_t at, const Request& request) {
     return erase(at);
   }
   std::vector<std::uint8_t> out;
-  const Progress progress = session.feed(request.bytes, out);
+  const bool is_retried = request.kind == Request::Kind::start_retried;
+  const Progress progress = is_retried ? session.feed_second_hello(request.bytes, out) : session.feed(request.bytes, out);
   if (progress == Progress::failed) {
     reply_failure(lane, request.token, session.failure(), std::move(out), session.consumed_bytes());
     return erase(at);

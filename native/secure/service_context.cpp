@@ -6,6 +6,7 @@
 
 #include "record/suite.hpp"
 #include "secure/openssl_session.hpp"
+#include "secure/cookie_context.hpp"
 #include "secure/service_callbacks.hpp"
 
 namespace cutwater::secure {
@@ -168,8 +169,10 @@ Result<SSL_CTX*, std::string> ServiceContext::context_of(const Bundle& bundle) {
   for (const auto& [known, context] : bundles_) {
     if (known == bundle) return context;
   }
-  SslCtxPtr context{SSL_CTX_new(TLS_server_method())};
-  if (!context) return Failure{service_.name + ": " + reason()};
+  const bool has_cookies = !service_.cookie_key.empty();
+  SslCtxPtr context = has_cookies ? make_context_with_cookie_key(service_.cookie_key) : SslCtxPtr{SSL_CTX_new(TLS_server_method())};
+  if (!context) return Failure{service_.name + ": " + (has_cookies ? "this OpenSSL does not take a cookie key" : reason())};
+  if (has_cookies) accept_cookies(context.get());
   for (const Certificate* certificate : bundle) {
     if (SSL_CTX_use_certificate(context.get(), certificate->leaf.get()) != 1) {
       return Failure{certificate->file + ": " + reason()};
@@ -245,6 +248,19 @@ void ServiceContext::set_sessions(SSL_CTX* context) const {
 void ServiceContext::set_callbacks(SSL_CTX* context) const {
   install_service_callbacks(context, *this);
   OpensslSession::install_callbacks(context);
+}
+
+Tls13Offer tls13_offer(const ServiceTls& service) {
+  constexpr std::uint16_t kX25519 = 29, kP256 = 23, kP384 = 24, kP521 = 25;  // as in kGroups
+  Tls13Offer offer{.suites = {}, .groups = {kX25519, kP256, kP384, kP521}, .follows_chacha = service.suites.empty()};
+  if (!service.allow_tls13) return offer;
+  for (const record::Suite& suite : record::all_suites()) {
+    if (service.suites.empty() && suite.version == record::Version::tls13) offer.suites.push_back(suite.iana);
+  }
+  for (const std::uint16_t iana : service.suites) {
+    if (record::find_suite(iana, record::Version::tls13) != nullptr) offer.suites.push_back(iana);
+  }
+  return offer;
 }
 
 std::string check(const ServiceTls& service) {

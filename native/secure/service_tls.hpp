@@ -30,7 +30,15 @@ struct ServiceTls {
   bool require_known_name = false;          // an SNI that names no certificate is refused (unrecognized_name)
   std::uint32_t session_lifetime_s = 7200;  // 0: no resumption
   std::uint32_t tickets = 2;                // TLS 1.3 tickets after a full handshake
+  std::vector<std::uint8_t> cookie_key;     // authenticates HelloRetryRequest cookies; empty: none are accepted
 };
+
+/// What the contexts of a service choose from by TLS 1.3, and how.
+struct Tls13Offer {
+  std::vector<std::uint16_t> suites, groups;  // in our order; no suites: no TLS 1.3
+  bool follows_chacha = false;                // a client that puts ChaCha20 first gets it
+};
+Tls13Offer tls13_offer(const ServiceTls& service);
 
 /// Checks what configure() would refuse. Returns: an empty string, or what is wrong ("shop.key: does not match
 /// shop.crt").

@@ -1,10 +1,12 @@
 #include "support/native/path_rig.hpp"
 
+#include <ctime>
 #include <stdexcept>
 
 namespace cutwater::support {
 namespace {
 
+constexpr std::array<std::uint8_t, hello::kCookieKeyBytes> kCookieKey{7};
 constexpr std::uint16_t kServicePort = 443, kServerPort = 80, kClientPort = 50'000;
 
 IpAddress address(bool is_v6, std::uint8_t network, std::uint8_t host) {
@@ -46,6 +48,8 @@ std::shared_ptr<const path::Services> services_of(const RigPlan& plan, const Scr
   service.address = server.host.address;
   service.port = kServicePort;
   service.servers = {{.address = server.host.address, .port = kServerPort, .hop = {.mac = server.host.mac, .is_known = true}}};
+  const secure::Tls13Offer offer = secure::tls13_offer(secure::test::shop());
+  service.hello = {.retry = plan.retry, .profile = {offer.suites, offer.groups, offer.follows_chacha}};
   service.truncation_forward = plan.truncation_forward;
   service.release_streaming = plan.release_streaming;
   service.idle_timeout_ms = plan.idle_timeout_ms;
@@ -92,6 +96,7 @@ std::unique_ptr<secure::Pool> make_secure_pool(std::uint32_t tickets, std::funct
   auto pool = std::make_unique<secure::Pool>(secure::PoolConfig{.threads = 0, .clock = std::move(clock)});
   secure::ServiceTls tls = secure::test::shop();
   tls.tickets = tickets;
+  tls.cookie_key.assign(kCookieKey.begin(), kCookieKey.end());
   if (const std::string wrong = pool->configure(0, tls); !wrong.empty()) throw std::runtime_error(wrong);
   return pool;
 }
@@ -107,6 +112,9 @@ PathRig::PathRig(const RigPlan& plan)
           path::PathConfig{.max_flows = plan.max_flows,
                            .max_half_open = plan.max_half_open != 0 ? plan.max_half_open : plan.max_flows,
                            .blocks = plan.blocks,
+                           .retry_secret = {9},
+                           .cookie_key = kCookieKey,
+                           .wall_at_zero_s = std::time(nullptr),
                            .hash_seed = {0x9e37'79b9'7f4a'7c15, 0x243f'6a88'85a3'08d3},
                            .aead = plan.aead},
           chunks_, secure_.link(0))),

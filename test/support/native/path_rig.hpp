@@ -26,6 +26,7 @@ struct RigPlan {
   std::uint32_t max_flows = 16, max_half_open = 0;  // half-open: 0: as many as flows
   hello::HelloBlocksConfig blocks = {.answers = 16, .hellos = 8, .long_hellos = 2};
   std::uint32_t tickets = 0;                // none: the down stream is then application data alone
+  path::Retry retry = path::Retry::never;
   bool truncation_forward = false;
   bool release_streaming = false;
   std::uint32_t idle_timeout_ms = 300'000;
@@ -96,6 +97,7 @@ class PathRig {
   void clear() { to_client.clear(), to_server.clear(); }
 
   [[nodiscard]] path::Path& path() { return *path_; }
+  [[nodiscard]] const secure::Pool& secure() const { return secure_; }
   [[nodiscard]] std::uint64_t count(Count c) const { return path_->counters().value(c); }
   [[nodiscard]] std::uint64_t count(Drop d) const { return path_->counters().value(d); }
   [[nodiscard]] std::uint64_t count(Reset r) const { return path_->counters().value(r); }
