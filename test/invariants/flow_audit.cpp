@@ -74,6 +74,7 @@ void FlowAudit::see_client_out(const sim::Segment& s, std::uint64_t now) {
   }
   if (client_ == nullptr || s.payload.empty()) return;
   reader_.read(down_out_.bytes(), client_->secrets());
+  if (const auto begin = down_out_.position(s.seq); begin >= 0) reader_.audit(static_cast<std::uint64_t>(begin), s.payload);
   if (!reader_.trouble().empty() && !reader_failed_) {
     reader_failed_ = true;
     add(reader_.trouble().starts_with("I3") ? "I3" : "I4", now, reader_.trouble());

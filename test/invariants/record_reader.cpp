@@ -131,42 +131,18 @@ RecordReader::Progress RecordReader::open(Bytes record, const std::vector<sim::L
       install(found->secret);
     }
   }
-  const auto facts = facts_of(suite_);
-  const bool has_explicit_nonce = !is_tls13_ && !facts.is_chacha;
-  const auto front = kHeader + (has_explicit_nonce ? 8U : 0U);
-  if (record.size() < front + kTag) {
-    trouble_ = "a record too short to be protected, at " + std::to_string(at_);
+  if (!decrypt(key_, number_, record)) {
+    blame(record);
     return Progress::done;
   }
-  const auto cipher = record.subspan(front, record.size() - front - kTag);
-  std::array<std::uint8_t, 12> nonce{};
-  std::array<std::uint8_t, 8> counted{};
-  store_be64(counted.data(), number_);
-  std::copy(iv_.begin(), iv_.end(), nonce.begin());
-  if (has_explicit_nonce) {
-    std::copy_n(record.data() + kHeader, 8, nonce.begin() + 4);
-    if (!explicit_nonces_.insert(load_be64(record.data() + kHeader)).second) {
-      trouble_ = "I3: explicit nonce used twice, record " + std::to_string(number_);
-      return Progress::done;
-    }
-  } else {
-    for (std::size_t i = 0; i < 8; ++i) nonce[4 + i] ^= counted[i];
+  const bool has_explicit_nonce = !is_tls13_ && !facts_of(suite_).is_chacha;
+  if (has_explicit_nonce && !explicit_nonces_.insert(load_be64(record.data() + kHeader)).second) {
+    trouble_ = "I3: explicit nonce used twice, record " + std::to_string(number_);
+    return Progress::done;
   }
-  Buffer aad(record.begin(), record.begin() + kHeader);
-  if (!is_tls13_) {
-    aad.insert(aad.begin(), counted.begin(), counted.end());
-    store_be16(aad.data() + 11, static_cast<std::uint16_t>(cipher.size()));
-  }
-  opened_.resize(cipher.size());
-  Buffer tag(record.end() - kTag, record.end());
-  int length = 0;
-  const bool is_right = EVP_DecryptInit_ex(context_, nullptr, nullptr, nullptr, nonce.data()) == 1 &&
-                        EVP_DecryptUpdate(context_, nullptr, &length, aad.data(), static_cast<int>(aad.size())) == 1 &&
-                        EVP_DecryptUpdate(context_, opened_.data(), &length, cipher.data(), static_cast<int>(cipher.size())) == 1 &&
-                        EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_SET_TAG, kTag, tag.data()) == 1 &&
-                        EVP_DecryptFinal_ex(context_, opened_.data() + cipher.size(), &length) == 1;
-  if (!is_right) {
-    trouble_ = "record " + std::to_string(number_) + " of epoch " + std::to_string(epoch_) + " does not open, at " + std::to_string(at_);
+  records_.back().key = key_;
+  if (!audit_.note(key_, number_, record)) {
+    trouble_ = "I3: another ciphertext under record number " + std::to_string(number_);
     return Progress::done;
   }
   records_.back().epoch = epoch_;
@@ -185,6 +161,61 @@ RecordReader::Progress RecordReader::open(Bytes record, const std::vector<sim::L
   records_.back().type = type;
   take_content(type, content);
   return Progress::done;
+}
+
+/// Opens a record into opened_. An explicit nonce that has been there before is trouble by itself.
+bool RecordReader::decrypt(NonceAudit::Key key, std::uint64_t number, Bytes record) {
+  const auto facts = facts_of(suite_);
+  const bool has_explicit_nonce = !is_tls13_ && !facts.is_chacha;
+  const auto front = kHeader + (has_explicit_nonce ? 8U : 0U);
+  if (record.size() < front + kTag) return false;
+  const auto& used = keys_.at(key);
+  const auto cipher = record.subspan(front, record.size() - front - kTag);
+  std::array<std::uint8_t, 12> nonce{};
+  std::array<std::uint8_t, 8> counted{};
+  store_be64(counted.data(), number);
+  std::copy(used.iv.begin(), used.iv.end(), nonce.begin());
+  if (has_explicit_nonce) {
+    std::copy_n(record.data() + kHeader, 8, nonce.begin() + 4);
+  } else {
+    for (std::size_t i = 0; i < 8; ++i) nonce[4 + i] ^= counted[i];
+  }
+  Buffer aad(record.begin(), record.begin() + kHeader);
+  if (!is_tls13_) {
+    aad.insert(aad.begin(), counted.begin(), counted.end());
+    store_be16(aad.data() + 11, static_cast<std::uint16_t>(cipher.size()));
+  }
+  opened_.resize(cipher.size());
+  Buffer tag(record.end() - kTag, record.end());
+  int length = 0;
+  return EVP_DecryptInit_ex(context_, nullptr, nullptr, nullptr, nonce.data()) == 1 &&
+         EVP_DecryptUpdate(context_, nullptr, &length, aad.data(), static_cast<int>(aad.size())) == 1 &&
+         EVP_DecryptUpdate(context_, opened_.data(), &length, cipher.data(), static_cast<int>(cipher.size())) == 1 &&
+         EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_SET_TAG, kTag, tag.data()) == 1 &&
+         EVP_DecryptFinal_ex(context_, opened_.data() + cipher.size(), &length) == 1;
+}
+
+/// A record that does not open as it should: does it open under a key and number that were used before?
+void RecordReader::blame(Bytes record) {
+  constexpr std::size_t kMostTries = 4'000;
+  trouble_ = "record " + std::to_string(number_) + " of epoch " + std::to_string(epoch_) + " does not open, at " + std::to_string(at_);
+  std::size_t tries = 0;
+  audit_.each([&](NonceAudit::Key key, std::uint64_t number) {
+    if (key != key_) EVP_DecryptInit_ex(context_, nullptr, nullptr, keys_.at(key).key.data(), nullptr);
+    const bool is_it = decrypt(key, number, record);
+    if (is_it) trouble_ = "I3: record number " + std::to_string(number) + " used a second time, at " + std::to_string(at_);
+    return !is_it && ++tries < kMostTries;
+  });
+}
+
+void RecordReader::audit(std::uint64_t begin, Bytes bytes) {
+  const auto end = begin + bytes.size();
+  auto r = std::lower_bound(records_.begin(), records_.end(), begin, [](const ReadRecord& record, std::uint64_t at) { return record.cipher_begin < at; });
+  for (; r != records_.end() && r->cipher_end <= end; ++r) {
+    if (r->epoch == 0 || r->key == 0) continue;
+    const auto record = bytes.subspan(r->cipher_begin - begin, r->cipher_end - r->cipher_begin);
+    if (!audit_.note(r->key, r->number, record)) trouble_ = "I3: another ciphertext under record number " + std::to_string(r->number) + ", sent again";
+  }
 }
 
 void RecordReader::take_content(std::uint8_t type, Bytes content) {
@@ -262,6 +293,10 @@ bool RecordReader::install_tls12(const std::vector<sim::LoggedSecret>& secrets) 
 void RecordReader::use_key(Bytes key) {
   if (context_ == nullptr) context_ = EVP_CIPHER_CTX_new();
   EVP_DecryptInit_ex(context_, facts_of(suite_).cipher, nullptr, key.data(), nullptr);
+  Buffer named(key.begin(), key.end());
+  named.insert(named.end(), iv_.begin(), iv_.end());
+  key_ = NonceAudit::hash(named);
+  keys_[key_] = {.key = Buffer(key.begin(), key.end()), .iv = iv_};
   needs_secret_ = false;
   ++epoch_;
   number_ = 0;

@@ -1,4 +1,4 @@
-// The nonce auditor's eye: reads the device's ciphertext stream from its first byte, with keys from the client's key log and its own
+// The nonce auditor's eye (nonce_audit): reads the device's ciphertext stream from its first byte, with keys from the client's key log and its own
 // key schedule over OpenSSL's primitives, and opens every record. It knows what was sealed even when the client never got it.
 // Thread: one run, one thread. Used by: flow_audit. Proves: I3, I4.
 #pragma once
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "invariants/nonce_audit.hpp"
 #include "sim/tls_client.hpp"
 
 namespace cutwater::invariants {
@@ -22,6 +23,7 @@ struct ReadRecord {
   std::uint32_t epoch = 0;                         // 0: in clear
   std::uint64_t number = 0;                        // under that epoch's key
   std::uint8_t type = 0;                           // the inner one
+  NonceAudit::Key key = 0;                         // what it was sealed under
 };
 
 class RecordReader {
@@ -35,6 +37,9 @@ class RecordReader {
 
   /// Reads on in `stream`, of which all bytes from the first on are given; stops where a secret is not known yet.
   void read(Bytes stream, const std::vector<sim::LoggedSecret>& secrets);
+
+  /// Bytes of the stream that left, for the first time or again: whole records among them are audited. Read first.
+  void audit(std::uint64_t begin, Bytes bytes);
 
   [[nodiscard]] const std::vector<ReadRecord>& records() const noexcept { return records_; }
   /// The end, in ciphertext, of the last record whose plaintext ends at or before `plain`; 0 when there is none.
@@ -56,6 +61,8 @@ class RecordReader {
   void install(std::vector<std::uint8_t> secret);
   bool install_tls12(const std::vector<sim::LoggedSecret>& secrets);
   void use_key(Bytes key);
+  [[nodiscard]] bool decrypt(NonceAudit::Key key, std::uint64_t number, Bytes record);
+  void blame(Bytes record);
 
   OnData on_data_;
   std::uint64_t at_ = 0, plain_ = 0;
@@ -70,6 +77,12 @@ class RecordReader {
   std::uint64_t number_ = 0;
   std::set<std::uint64_t> explicit_nonces_;  // TLS 1.2 AES-GCM: the sender chooses them, so they are watched
   std::vector<std::uint8_t> opened_;
+  struct UsedKey {
+    std::vector<std::uint8_t> key, iv;
+  };
+  std::map<NonceAudit::Key, UsedKey> keys_;  // all that this stream has been sealed under
+  NonceAudit::Key key_ = 0;
+  NonceAudit audit_;
   EVP_CIPHER_CTX* context_ = nullptr;
 };
 

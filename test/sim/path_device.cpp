@@ -84,7 +84,7 @@ class PathDevice final : public Device, private path::EventSink {
         random_(random),
         chunks_(chunks),
         secure_(secure),
-        path_({.max_flows = 16, .hash_seed = {0x0123'4567'89ab'cdefULL, scenario.seed}, .aead = nullptr}, chunks, secure.link(0)) {
+        path_({.max_flows = 16, .hash_seed = {0x0123'4567'89ab'cdefULL, scenario.seed}, .aead = profile.trouble.aead}, chunks, secure.link(0)) {
     path_.configure(services_of(scenario));
     path_.set_events(this);
   }

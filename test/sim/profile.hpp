@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "record/aead.hpp"
 #include "sim/adversary.hpp"
 #include "sim/link.hpp"
 
@@ -36,6 +37,7 @@ struct Trouble {
   double scarcity = 0;                        // chance, per packet, that the pool is dry for a while
   std::uint64_t scarcity_us = 50'000;
   double tx_full = 0;                         // chance that a packet to send finds the ring full
+  const record::Aead* aead = nullptr;         // a broken one: shows that the checks of I3 bite
   double leak = 0;                            // chance, per packet, that its chunk is never given back: shows that the check of I5 bites
   std::uint64_t coalesce_us = 0;              // packets that come within it arrive as one burst
   double rx_lost = 0, rx_twice = 0, tx_twice = 0;  // chance, per packet, that its descriptor is lost, or comes twice

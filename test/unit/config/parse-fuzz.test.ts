@@ -46,7 +46,7 @@ const junk = fc.oneof(
 const mostly = (right: fc.Arbitrary<unknown>) =>
   fc.oneof({ weight: 9, arbitrary: right }, { weight: 1, arbitrary: junk })
 const key = mostly(fc.constantFrom('wan', 'lan', 'shop', 'a.b', 'device', 'toString', '__proto__')).map((value) =>
-  typeof value === 'string' ? value : `${JSON.stringify(value)}`,
+  typeof value === 'string' ? value : JSON.stringify(value),
 )
 const address = mostly(fc.oneof(fc.ipV4(), fc.ipV6(), fc.constant('203.0.113.10')))
 const port = mostly(fc.integer({ min: 1, max: 65_535 }))
