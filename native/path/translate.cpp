@@ -3,6 +3,7 @@
 #include "splice/close.hpp"
 #include "splice/down.hpp"
 #include "splice/emit.hpp"
+#include "splice/sack.hpp"
 #include "splice/seal.hpp"
 #include "splice/translate.hpp"
 #include "splice/up.hpp"
@@ -37,6 +38,18 @@ bool may_answer(State& s, Flow& f, const wire::Segment& seg) noexcept {
   if (seg.length() == 0 && f.answered_at == at) return false;
   f.answered_at = at;
   return true;
+}
+
+// Bytes that were acknowledged long ago have come twice, which their sender wants to know (RFC 2883).
+void answer_client(State& s, Flow& f, const wire::Segment& seg) noexcept {
+  const auto twice = splice::twice_below(splice::ack_for_client(s.r, f), seg.seq, seg.seq + seg.payload_bytes);
+  if (twice) splice::ack_client(s.r, f, nullptr, twice);
+  else splice::owe_ack_to_client(s.r, f);
+}
+void answer_server(State& s, Flow& f, const wire::Segment& seg) noexcept {
+  const auto twice = splice::twice_below(splice::ack_for_server(s.r, f), seg.seq, seg.seq + seg.payload_bytes);
+  if (twice) splice::ack_server(s.r, f, nullptr, twice);
+  else splice::owe_ack_to_server(s.r, f);
 }
 
 // Newest values only.
@@ -104,7 +117,7 @@ Verdict from_client(State& s, Work& w) noexcept {
   if (w.segment.has(wire::kRst)) return take_client_reset(s, f, w.segment);
   if (f.state == FlowState::syn_sent) return dropped(Drop::bad_flags);
   if (!is_acceptable_from_client(f, w.segment)) {
-    if (may_answer(s, f, w.segment)) splice::owe_ack_to_client(s.r, f);
+    if (may_answer(s, f, w.segment)) answer_client(s, f, w.segment);
     return dropped(Drop::bad_sequence);
   }
   f.client_mac = w.segment.source_mac;  // the way back is the way it came (D-0003)
@@ -129,7 +142,7 @@ Verdict from_server(State& s, Work& w) noexcept {
   const bool is_synchronized = f.state == FlowState::handshake || f.state == FlowState::established || f.state == FlowState::lingering;
   if (is_synchronized && !w.segment.has(wire::kRst)) {
     if (!is_acceptable_from_server(f, w.segment)) {
-      if (may_answer(s, f, w.segment)) splice::owe_ack_to_server(s.r, f);
+      if (may_answer(s, f, w.segment)) answer_server(s, f, w.segment);
       return dropped(Drop::bad_sequence);
     }
     note_timestamps(f.server_tcp, w.segment);

@@ -110,8 +110,11 @@ Verdict take_plaintext(Resources& r, Flow& f, const wire::Segment& s, const port
     }
   }
   const bool is_gap = s.seq != f.down.plain_next;
+  const SeqNum end = s.seq + s.payload_bytes;
+  const bool is_twice = f.down.ahead.has(r.held, s.seq, end);
   const Verdict v = hold(r, f, s, packet);
-  if (is_gap) ack_server(r, f);  // at once, one for one: the server counts them (RFC 5681 4.2)
+  // At once, one for one: the server counts them (RFC 5681 4.2).
+  if (is_gap) ack_server(r, f, nullptr, is_twice ? std::optional(wire::SackBlock{s.seq, end}) : std::nullopt);
   else owe_ack_to_server(r, f);
   return v;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "splice/custody.hpp"
+#include "splice/sack.hpp"
 #include "splice/translate.hpp"
 
 namespace cutwater::splice {
@@ -78,10 +79,7 @@ Verdict send_to_client(Resources& r, Flow& f, const Outgoing& out) noexcept {
   h.ttl = f.server_tcp.ttl;
   h.traffic_class = out.traffic_class;
   put_timestamps(f, f.server_tcp, f.client_tcp, out, h.options);
-  if (out.payload_bytes == 0) {
-    if (out.heard != nullptr) sack_to_client(r, f, *out.heard, h.options);
-    add_held_sack(r, f, f.up.ahead, f.up.cipher_next, h.options);
-  }
+  if (out.payload_bytes == 0) put_sack_for_client(r, f, ack, out.heard, out.twice, h.options);
   f.up.ack_shown = ack;
   f.owed_acks &= static_cast<std::uint8_t>(~Flow::kAckClient);
   ++r.packets_to_client;
@@ -107,10 +105,7 @@ Verdict send_to_server(Resources& r, Flow& f, const Outgoing& out) noexcept {
   h.ttl = f.client_tcp.ttl;
   h.traffic_class = out.traffic_class;
   put_timestamps(f, f.client_tcp, f.server_tcp, out, h.options);
-  if (out.payload_bytes == 0) {
-    if (out.heard != nullptr) sack_to_server(r, f, *out.heard, h.options);
-    add_held_sack(r, f, f.down.ahead, f.down.plain_next, h.options);
-  }
+  if (out.payload_bytes == 0) put_sack_for_server(r, f, ack, out.heard, out.twice, h.options);
   f.down.ack_shown = ack;
   f.owed_acks &= static_cast<std::uint8_t>(~Flow::kAckServer);
   ++r.packets_to_server;
@@ -130,20 +125,22 @@ bool take_packet(Resources& r, port::Packet& packet, std::uint8_t*& payload) noe
   return true;
 }
 
-void ack_client(Resources& r, Flow& f, const wire::TcpOptions* heard) noexcept {
+void ack_client(Resources& r, Flow& f, const wire::TcpOptions* heard, std::optional<wire::SackBlock> twice) noexcept {
   Outgoing out;
   out.seq = f.down.cipher_next;
   out.heard = heard;
+  out.twice = twice;
   out.note = heard != nullptr ? TraceNote::translated : TraceNote::acknowledged;
   if (!take_packet(r, out.packet, out.payload)) return;
   if (heard == nullptr) r.counters.add(Count::acks_sent);
   (void)send_to_client(r, f, out);
 }
 
-void ack_server(Resources& r, Flow& f, const wire::TcpOptions* heard) noexcept {
+void ack_server(Resources& r, Flow& f, const wire::TcpOptions* heard, std::optional<wire::SackBlock> twice) noexcept {
   Outgoing out;
   out.seq = next_to_server(f);
   out.heard = heard;
+  out.twice = twice;
   out.note = heard != nullptr ? TraceNote::translated : TraceNote::acknowledged;
   if (!take_packet(r, out.packet, out.payload)) return;
   if (heard == nullptr) r.counters.add(Count::acks_sent);

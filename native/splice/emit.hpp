@@ -3,6 +3,8 @@
 // Not here: who decides to send. Thread: owning worker. Implements: A1, A2, A7.
 #pragma once
 
+#include <optional>
+
 #include "splice/resources.hpp"
 
 namespace cutwater::splice {
@@ -16,6 +18,7 @@ struct Outgoing {
   std::uint8_t flags = wire::kAck;
   std::uint8_t traffic_class = 0;
   const wire::TcpOptions* heard = nullptr;  // options of the packet this translates: echo and SACK come from it
+  std::optional<wire::SackBlock> twice{};   // what the receiver sent in vain (D-SACK); a pure acknowledgement tells it
   TraceNote note = TraceNote::none;
   std::int64_t first_record = -1, last_record = -1;
 };
@@ -24,9 +27,9 @@ struct Outgoing {
 Verdict send_to_client(Resources& r, Flow& f, const Outgoing& out) noexcept;
 Verdict send_to_server(Resources& r, Flow& f, const Outgoing& out) noexcept;
 
-/// A pure acknowledgement of our own, with SACK of what we hold. `heard`: translate its SACK blocks too.
-void ack_client(Resources& r, Flow& f, const wire::TcpOptions* heard = nullptr) noexcept;
-void ack_server(Resources& r, Flow& f, const wire::TcpOptions* heard = nullptr) noexcept;
+/// A pure acknowledgement of our own, with SACK of what we hold. `heard`: translate its SACK blocks too. `twice`: what came twice.
+void ack_client(Resources& r, Flow& f, const wire::TcpOptions* heard = nullptr, std::optional<wire::SackBlock> twice = {}) noexcept;
+void ack_server(Resources& r, Flow& f, const wire::TcpOptions* heard = nullptr, std::optional<wire::SackBlock> twice = {}) noexcept;
 /// The same, once, when the burst ends, unless a packet to that side has carried it by then.
 void owe_ack_to_client(Resources& r, Flow& f) noexcept;
 void owe_ack_to_server(Resources& r, Flow& f) noexcept;

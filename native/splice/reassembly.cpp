@@ -57,6 +57,15 @@ bool Reassembly::insert(HeldPool& pool, const Held& segment) noexcept {
   return true;
 }
 
+bool Reassembly::has(const HeldPool& pool, SeqNum begin, SeqNum end) const noexcept {
+  each(pool, [&](const Held& held) {
+    if (before(begin, held.begin)) return false;
+    if (before(begin, held.end())) begin = held.end();
+    return before(begin, end);
+  });
+  return at_or_before(end, begin);
+}
+
 bool Reassembly::extend(HeldPool& pool, SeqNum begin, Bytes bytes) noexcept {
   for (std::uint32_t i = head_; i != HeldPool::kNone; i = pool.held_[i].next) {
     Held& held = pool.held_[i];

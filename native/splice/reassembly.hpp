@@ -54,6 +54,8 @@ class Reassembly {
   [[nodiscard]] std::uint16_t size() const noexcept { return count_; }
   /// Keeps what is new of the segment. Returns: true when it took the chunk; false when nothing was new, or at the cap.
   bool insert(HeldPool& pool, const Held& segment) noexcept;
+  /// True when all of [begin, end) is here.
+  [[nodiscard]] bool has(const HeldPool& pool, SeqNum begin, SeqNum end) const noexcept;
   /// Copies bytes that continue a kept segment behind it, into the same chunk. Returns: false when none ends at `begin`, when
   /// its chunk is full, or when they would reach into the next segment; then nothing has changed.
   bool extend(HeldPool& pool, SeqNum begin, Bytes bytes) noexcept;

@@ -5,6 +5,7 @@
 #include "splice/close.hpp"
 #include "splice/emit.hpp"
 #include "splice/key_change.hpp"
+#include "splice/sack.hpp"
 #include "splice/translate.hpp"
 
 namespace cutwater::splice {
@@ -79,6 +80,7 @@ void reopen(Resources& r, Flow& f, const Span& span, const port::Packet& packet,
     return;
   }
   r.counters.add(Count::records_reopened);
+  r.resent.note(f.index, f.generation, record::KeyId::Direction::up, span);
   Outgoing out;
   out.packet = packet;
   out.payload = opened.fragment.data();
@@ -106,6 +108,7 @@ bool reseal(Resources& r, Flow& f, const Span& span, const port::Packet& packet,
     return false;
   }
   r.counters.add(Count::records_resealed);
+  r.resent.note(f.index, f.generation, record::KeyId::Direction::down, span);
   Outgoing out;
   out.packet = packet;
   out.payload = fragment - f.suite->front_bytes();
@@ -150,7 +153,8 @@ void resend_up(Resources& r, Flow& f, const wire::Segment& s, MutableBytes ciphe
     if (bytes != nullptr) reopen(r, f, span, packet, bytes, s);
     return true;
   });
-  owe_ack_to_client(r, f);
+  if (const auto twice = twice_below(ack_for_client(r, f), s.seq, end)) ack_client(r, f, nullptr, twice);
+  else owe_ack_to_client(r, f);
 }
 
 void resend_down(Resources& r, Flow& f, const wire::Segment& s, Bytes plaintext) noexcept {
@@ -167,7 +171,9 @@ void resend_down(Resources& r, Flow& f, const wire::Segment& s, Bytes plaintext)
     has_sent = true;
     return reseal(r, f, span, packet, fragment, s);
   });
-  if (f.state != FlowState::free && !has_sent) owe_ack_to_server(r, f);
+  if (f.state == FlowState::free) return;
+  if (const auto twice = twice_below(ack_for_server(r, f), s.seq, end)) ack_server(r, f, nullptr, twice);
+  else if (!has_sent) owe_ack_to_server(r, f);
 }
 
 }  // namespace cutwater::splice

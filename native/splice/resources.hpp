@@ -9,6 +9,7 @@
 #include "flow/timer_wheel.hpp"
 #include "record/key_cache.hpp"
 #include "splice/flow.hpp"
+#include "splice/resent_log.hpp"
 #include "splice/trace.hpp"
 
 namespace cutwater::splice {
@@ -56,6 +57,7 @@ struct Resources {
   LinkSide client_link, server_link;
   std::vector<Flow*> owing;  // flows that owe an acknowledgement when the burst ends
   std::uint64_t packets_to_client = 0, packets_to_server = 0;  // ever sent: tells whether a call has sent one
+  ResentLog resent{};
   TraceSink* trace = nullptr;
   Tick now;
 };

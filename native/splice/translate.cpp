@@ -1,7 +1,6 @@
 #include "splice/translate.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "splice/custody.hpp"
 
@@ -9,8 +8,6 @@ namespace cutwater::splice {
 namespace {
 
 constexpr std::uint32_t kHandshakeWindowBytes = 65'535;  // a hello, a client's certificate chain, and data sent on their heels
-
-std::size_t max_sack_blocks(const Flow& f) noexcept { return f.has_timestamps() ? 3 : 4; }  // 40 bytes of options
 
 // Pieces of the oldest span that are here without a gap, as far as they may be acknowledged: all but the span's last byte,
 // so that its sender goes on resending the end of it until the far side has the whole (I1).
@@ -23,40 +20,6 @@ SeqNum past_pieces(const Resources& r, const Reassembly& pieces, SeqNum begin, S
   });
   return earlier(at, last);
 }
-
-bool add_block(wire::TcpOptions& to, wire::SackBlock block, std::size_t limit) noexcept {
-  for (std::size_t i = 0; i < to.sack_count; ++i) {
-    if (to.sack[i].begin == block.begin) {
-      to.sack[i].end = later(to.sack[i].end, block.end);
-      return true;
-    }
-  }
-  if (to.sack_count >= limit) return false;
-  to.sack[to.sack_count++] = block;
-  return true;
-}
-
-// The run of whole spans inside [block), in the other numbering. `from_begin` and `to_begin` choose the numbering.
-template <class Begin, class End, class OtherBegin, class OtherEnd>
-bool whole_spans(Resources& r, const SpanMap& spans, const wire::SackBlock& block, wire::SackBlock& out, Begin begin, End end,
-                 OtherBegin other_begin, OtherEnd other_end) noexcept {
-  bool has_any = false;
-  spans.each(r.spans, [&](const Span& span) {
-    if (!before(begin(span), block.end)) return false;
-    if (at_or_before(block.begin, begin(span)) && at_or_before(end(span), block.end) && other_begin(span) != other_end(span)) {
-      if (!has_any) out.begin = other_begin(span);
-      out.end = other_end(span);
-      has_any = true;
-    }
-    return true;
-  });
-  return has_any;
-}
-
-const auto kCipherBegin = [](const Span& s) { return s.cipher_begin; };
-const auto kCipherEnd = [](const Span& s) { return s.cipher_end(); };
-const auto kPlainBegin = [](const Span& s) { return s.plain_begin; };
-const auto kPlainEnd = [](const Span& s) { return s.plain_end(); };
 
 }  // namespace
 
@@ -129,62 +92,6 @@ bool acknowledge_up(Resources& r, Flow& f, SeqNum ack) noexcept {
     f.up.spans.pop_front(r.spans);
   }
   return has_changed;
-}
-
-std::uint8_t sack_to_server(Resources& r, const Flow& f, const wire::TcpOptions& from, wire::TcpOptions& to) noexcept {
-  if (!f.has_sack()) return 0;
-  for (std::size_t i = 0; i < from.sack_count; ++i) {
-    wire::SackBlock block;
-    if (whole_spans(r, f.down.spans, from.sack[i], block, kCipherBegin, kCipherEnd, kPlainBegin, kPlainEnd)) {
-      add_block(to, block, max_sack_blocks(f));
-    }
-  }
-  return to.sack_count;
-}
-
-std::uint8_t sack_to_client(Resources& r, const Flow& f, const wire::TcpOptions& from, wire::TcpOptions& to) noexcept {
-  if (!f.has_sack()) return 0;
-  for (std::size_t i = 0; i < from.sack_count; ++i) {
-    wire::SackBlock block;
-    if (whole_spans(r, f.up.spans, from.sack[i], block, kPlainBegin, kPlainEnd, kCipherBegin, kCipherEnd)) {
-      add_block(to, block, max_sack_blocks(f));
-    }
-  }
-  return to.sack_count;
-}
-
-// The runs that changed last, newest first (RFC 2018 4): with more runs than blocks the sender hears of each when it grows, and
-// does not resend what is here.
-void add_held_sack(const Resources& r, const Flow& f, const Reassembly& ahead, SeqNum next, wire::TcpOptions& to) noexcept {
-  if (!f.has_sack() || ahead.empty()) return;
-  struct Run {
-    wire::SackBlock block;
-    std::uint16_t arrival = 0;
-  };
-  const auto came_after = [](const Run& a, const Run& b) { return static_cast<std::int16_t>(a.arrival - b.arrival) > 0; };
-  std::array<Run, wire::SackBlocks::kMost + 1> newest{};  // and one to put the next into
-  std::size_t count = 0;
-  Run run{{next, next}};
-  const auto close_run = [&] {
-    if (!before(next, run.block.begin)) return;
-    std::size_t at = count;
-    for (; at > 0 && came_after(run, newest[at - 1]); --at) newest[at] = newest[at - 1];
-    newest[at] = run;
-    count = std::min(count + 1, newest.size() - 1);
-  };
-  ahead.each(r.held, [&](const Held& held) {
-    const Run one{{held.begin, held.end()}, held.arrival};
-    if (held.begin != run.block.end) {
-      close_run();
-      run = one;
-    } else {
-      run.block.end = held.end();
-      if (came_after(one, run)) run.arrival = one.arrival;
-    }
-    return true;
-  });
-  close_run();
-  for (std::size_t i = 0; i < count; ++i) add_block(to, newest[i].block, max_sack_blocks(f));
 }
 
 }  // namespace cutwater::splice

@@ -1,8 +1,6 @@
-// Acknowledgements, windows and SACK from one numbering into the other: arithmetic on the span maps.
-// Not here: packets. Thread: owning worker. Implements: A7, A14; invariants I1, I2 (test/invariants/).
+// Acknowledgements and windows from one numbering into the other: arithmetic on the span maps.
+// Not here: packets, SACK (sack.hpp). Thread: owning worker. Implements: A7, A14; invariants I1, I2 (test/invariants/).
 #pragma once
-
-#include <span>
 
 #include "splice/resources.hpp"
 
@@ -23,12 +21,5 @@ SeqNum edge_for_server(const Resources& r, Flow& f) noexcept;
 bool acknowledge_down(Resources& r, Flow& f, SeqNum ack) noexcept;
 /// Forgets up spans that the server has acknowledged. Returns: true when what the client may be told has changed.
 bool acknowledge_up(Resources& r, Flow& f, SeqNum ack) noexcept;
-
-/// SACK blocks of the client (ciphertext) as plaintext ranges of whole records. Returns: how many were written.
-std::uint8_t sack_to_server(Resources& r, const Flow& f, const wire::TcpOptions& from, wire::TcpOptions& to) noexcept;
-/// SACK blocks of the server (plaintext) as ciphertext ranges of whole spans.
-std::uint8_t sack_to_client(Resources& r, const Flow& f, const wire::TcpOptions& from, wire::TcpOptions& to) noexcept;
-/// What we hold out of order, as SACK blocks, newest knowledge last; added behind those already there.
-void add_held_sack(const Resources& r, const Flow& f, const Reassembly& ahead, SeqNum next, wire::TcpOptions& to) noexcept;
 
 }  // namespace cutwater::splice

@@ -169,7 +169,9 @@ Verdict hold_ahead(Resources& r, Flow& f, const wire::Segment& s, const port::Pa
                   .flags = static_cast<std::uint8_t>(s.flags & (wire::kPsh | wire::kFin | wire::kCwr)), .traffic_class = s.traffic_class};
   const bool is_kept = s.payload_bytes != 0 && r.chunks.free_chunks() > r.chunks.capacity() / 4 && f.up.ahead.insert(r.held, held);
   if (is_kept) r.counters.add(Count::held_up_packets);
-  ack_client(r, f);  // at once, one for one: the client counts them (RFC 5681 4.2)
+  const bool is_twice = !is_kept && s.payload_bytes != 0 && f.up.ahead.has(r.held, s.seq, s.seq + s.payload_bytes);
+  // At once, one for one: the client counts them (RFC 5681 4.2).
+  ack_client(r, f, nullptr, is_twice ? std::optional(wire::SackBlock{s.seq, s.seq + s.payload_bytes}) : std::nullopt);
   return is_kept ? kHold : dropped(Drop::reassembly_full);
 }
 

@@ -97,6 +97,90 @@ TEST_CASE("RFC 6675: SACK names the holes; only they are sent again, each once")
   CHECK(offsets == std::set<std::uint32_t>{0, 3'000, 4'000});
 }
 
+TEST_CASE("RFC 8985 6: three segments behind a gap are proof at first; once something came late, only time is") {
+  SendControl control = started();
+  drain(control, kStart + 10'000U);
+  const Tick later_on = kNow + 20'000;
+  ack(control, kStart, later_on, {{kStart + 1'000U, kStart + 4'000U}}, true);
+  REQUIRE(drain(control, kStart + 10'000U, later_on).size() == 1);
+  const std::uint32_t reduced = control.congestion().window();
+  CHECK(reduced < 8'000);
+  // It was only late, and the superfluous copy is reported.
+  ack(control, kStart + 10'000U, later_on + 1'000);
+  ack(control, kStart + 10'000U, later_on + 20'000, {{kStart, kStart + 1'000U}}, true);
+  CHECK(control.congestion().window() >= 10'000);
+  CHECK(control.congestion().is_in_slow_start());
+  // From now on a quarter of a round trip is waited, however many have overtaken it.
+  const Tick second = later_on + 30'000;
+  drain(control, kStart + 20'000U, second);
+  const Tick answer = second + 20'000;
+  ack(control, kStart + 10'000U, answer, {{kStart + 11'000U, kStart + 18'000U}}, true);
+  CHECK(drain(control, kStart + 20'000U, answer).empty());
+  REQUIRE(control.deadline() <= answer + 20'000);
+  CHECK(control.on_timer(control.deadline(), kStart + 20'000U));
+  const auto again = drain(control, kStart + 20'000U, answer + 20'000);
+  REQUIRE(again.size() == 1);
+  CHECK(again[0].begin == kStart + 10'000U);
+}
+
+TEST_CASE("RFC 8985 6: a resend that is lost too is sent a third time, without the timer") {
+  SendControl control = started();
+  drain(control, kStart + 10'000U);
+  Tick now = kNow + 20'000;
+  ack(control, kStart, now, {{kStart + 1'000U, kStart + 6'000U}}, true);
+  REQUIRE(drain(control, kStart + 20'000U, now).front().begin == kStart);
+  now = now + 5'000;
+  ack(control, kStart, now, {{kStart + 1'000U, kStart + 10'000U}}, true);
+  REQUIRE_FALSE(drain(control, kStart + 20'000U, now).empty());  // new data, later than the resend
+  now = now + 20'000;
+  ack(control, kStart, now, {{kStart + 1'000U, control.nxt()}}, true);
+  const auto again = drain(control, kStart + 20'000U, now);
+  REQUIRE_FALSE(again.empty());
+  CHECK(again.front().begin == kStart);
+  CHECK(again.front().is_resent);
+}
+
+TEST_CASE("RFC 8985 7: the end of a burst is probed after two round trips, once; what the probe repaired counts as a loss") {
+  SendControl control = started();
+  drain(control, kStart + 2'000U);
+  Tick now = kNow + 20'000;
+  ack(control, kStart + 2'000U, now);
+  drain(control, kStart + 8'000U, now);  // all lost but the first two
+  now = now + 20'000;
+  ack(control, kStart + 4'000U, now);
+  REQUIRE(control.deadline() < now + 60'000);
+  now = control.deadline();
+  const std::uint32_t window = control.congestion().window();
+  CHECK(control.on_timer(now, kStart + 8'000U));
+  const auto probe = drain(control, kStart + 8'000U, now);
+  REQUIRE(probe.size() == 1);
+  CHECK(probe[0].begin == kStart + 7'000U);
+  CHECK(probe[0].is_resent);
+  CHECK(control.deadline() >= now + Rto::kMinUs);
+  now = now + 20'000;
+  ack(control, kStart + 4'000U, now, {{kStart + 7'000U, kStart + 8'000U}}, true);  // its echo shows the hole before it
+  if (control.deadline() < now + 50'000) CHECK(control.on_timer(now = control.deadline(), kStart + 8'000U));
+  std::vector<std::uint32_t> offsets;
+  for (std::uint32_t got = 4'000; got < 8'000; got += 1'000, now = now + 20'000) {
+    for (const auto& range : drain(control, kStart + 8'000U, now)) offsets.push_back(static_cast<std::uint32_t>(range.begin - kStart));
+    ack(control, kStart + std::min(got + 1'000, 7'000U), now + 20'000, {{kStart + 7'000U, kStart + 8'000U}});
+  }
+  CHECK(offsets == std::vector<std::uint32_t>{4'000, 5'000, 6'000});
+  CHECK(control.congestion().window() < window);
+}
+
+TEST_CASE("RFC 3708: a timer that fired too early costs nothing once every copy is reported as superfluous") {
+  SendControl control = started();
+  drain(control, kStart + 5'000U);
+  Tick now = control.deadline();
+  REQUIRE(control.on_timer(now, kStart + 5'000U));
+  REQUIRE(drain(control, kStart + 5'000U, now).size() == 1);
+  CHECK(control.congestion().window() == kMss);
+  ack(control, kStart + 5'000U, now + 100);
+  ack(control, kStart + 5'000U, now + 20'000, {{kStart, kStart + 1'000U}}, true);
+  CHECK(control.congestion().window() >= 10'000);
+}
+
 TEST_CASE("RFC 6298: nothing fires before the timer; then the first segment goes again, alone, and the timer doubles until it gives up") {
   SendControl control = started();
   drain(control, kStart + 5'000U);
