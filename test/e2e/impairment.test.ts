@@ -8,9 +8,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { kHasStandIn, growth } from '../support/appliance.js'
+import { Capture, resentFrom } from '../support/capture.js'
 import { move, ratioOf, spreadOf, startComparison } from '../support/impaired-transfers.js'
 import type { Carrier, Direction } from '../support/impaired-transfers.js'
 import { Lab } from '../support/lab.js'
+import { kRelayDevices } from '../../src/demo/network.js'
 import type { Cable } from '../../src/demo/network.js'
 import type { Relay } from '../support/relay.js'
 
@@ -109,6 +111,20 @@ describe.each(kPlans)('bad networks over xsk, $congestion', ({ congestion, losse
   )
 
   if (!hasRest) return
+
+  it.each(['client', 'server'] as const)(
+    'what was lost on the %s side is sent again byte for byte, seen before the relay can touch it (A15, I3)',
+    async (side) => {
+      const device = kRelayDevices.client[1] // the end that faces the appliance
+      const port = lab.target('transfers').port
+      const capture = await Capture.start(lab.network, lab.network.relay, device, `tcp src port ${port}`)
+      await (side === 'client' ? clientSide : serverSide).set('loss=3 reorder=2 delay=5')
+      await unharmed(() => move(lab, { direction: 'down', bytes: kBytes, connections: 2 }))
+      const { bytes, contradictions } = resentFrom(await capture.stop(), port)
+      expect(contradictions).toEqual([])
+      if (side === 'client') expect(bytes).toBeGreaterThan(1_000) // behind us: we have sent it before
+    },
+  )
 
   it.each(['client', 'server'] as const)('damaged and repeated packets on the %s side harm nobody (A12, I3)', async (side) => {
     const relay = side === 'client' ? clientSide : serverSide

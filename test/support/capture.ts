@@ -147,3 +147,51 @@ export function recordsOf(stream: Buffer): OuterRecord[] {
   }
   return records
 }
+
+/** What one side sent more than once, over all connections of a capture. */
+export interface Resent {
+  readonly bytes: number
+  /** Places where the second sending said something else: under one nonce, that is two ciphertexts (I3). */
+  readonly contradictions: readonly string[]
+}
+
+/** Compares everything sent from a port with what was sent at the same place before. Damaged packets must not be in the capture. */
+export function resentFrom(segments: readonly Segment[], fromPort: number): Resent {
+  const streams = new Map<string, { first: number; bytes: Buffer; seen: Uint8Array }>()
+  const contradictions: string[] = []
+  let resent = 0
+  for (const { from, to, fromPort: port, toPort, seq, flags, payload } of segments) {
+    if (port !== fromPort) continue
+    const name = `${from} to ${to} ${toPort}`
+    if (flags.includes('S')) {
+      const known = streams.get(name)
+      if (known?.first !== (seq + 1) >>> 0)
+        streams.set(name, { first: (seq + 1) >>> 0, bytes: Buffer.alloc(0), seen: new Uint8Array(0) })
+      continue
+    }
+    const stream = streams.get(name)
+    if (stream === undefined || payload.length === 0) continue
+    const at = (seq - stream.first) >>> 0
+    const end = at + payload.length
+    if (at > 0x7fff_ffff) continue // a keep-alive's byte before the first one
+    if (end > stream.bytes.length) {
+      const room = Math.max(end, stream.bytes.length * 2)
+      stream.bytes = Buffer.concat([stream.bytes], room)
+      const seen = new Uint8Array(room)
+      seen.set(stream.seen)
+      stream.seen = seen
+    }
+    for (const [index, byte] of payload.entries()) {
+      if (stream.seen[at + index] === 1) {
+        resent += 1
+        if (stream.bytes[at + index] !== byte) {
+          contradictions.push(`${name}: another byte at ${at + index}`)
+          break
+        }
+      }
+      stream.bytes[at + index] = byte
+      stream.seen[at + index] = 1
+    }
+  }
+  return { bytes: resent, contradictions }
+}
