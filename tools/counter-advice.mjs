@@ -72,11 +72,13 @@ export const advice = {
   drop_servers_full: 'Raise `maxSessions`, or add servers',
   drop_no_source_port: 'Add addresses to `pool`',
   drop_after_close: 'Nothing',
+  drop_not_first: 'Nothing; many: loss between clients and here',
   drop_handover_full: 'One worker is overloaded: more workers, or a better spread of the device (`ethtool -X`)',
 
   reset_by_client: 'Nothing: a browser that closes a tab does that',
   reset_by_server: 'The server’s log',
   reset_server_refused: 'Does the server listen on that port?',
+  reset_server_unreachable: 'Are the servers up, and do their answers come back through here?',
   reset_bad_tag: 'Rare: damage that checksums missed. From one client: a broken or hostile one',
   reset_bad_record: 'Look at the client',
   reset_record_overflow: 'Look at the client',

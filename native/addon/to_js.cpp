@@ -109,6 +109,8 @@ Napi::Value to_js(Napi::Env env, const std::vector<engine::FlowEntry>& flows) {
         .set("downBytes", flow.down_bytes)
         .set("ageMs", flow.age_ms)
         .set("idleMs", flow.idle_ms)
+        .set("upSinceMs", flow.up_since_ms)
+        .set("custodies", flow.custodies)
         .object();
   });
 }

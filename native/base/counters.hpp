@@ -23,6 +23,7 @@ namespace cutwater {
   X(records_reopened, "records opened again because the client resent them")       \
   X(cut_through_up_packets, "client packets opened in place and forwarded")        \
   X(custody_up_packets, "client packets taken into custody")                       \
+  X(cut_through_down_packets, "server packets sealed in place and forwarded")      \
   X(custody_entered, "times a direction went into custody (A11)")                  \
   X(custody_left, "times it came out again")                                       \
   X(custody_resent, "segments resent from custody")                                \
@@ -35,6 +36,9 @@ namespace cutwater {
   X(key_updates_received, "KeyUpdate messages from clients")                       \
   X(key_updates_sent, "KeyUpdate messages of our own")                             \
   X(flows_opened, "flows admitted")                                                \
+  X(syns_answered, "SYNs of clients answered by the device itself, with a cookie and without state (A9)") \
+  X(cookies_taken, "clients that came back with their cookie and their first bytes") \
+  X(connects_sent, "SYNs of our own to servers (A9)")                              \
   X(flows_established, "TLS handshakes completed")                                 \
   X(flows_resumed, "of those, resumed")                                            \
   X(flows_closed, "flows that ended cleanly on both sides")                        \

@@ -36,13 +36,15 @@ namespace cutwater {
   X(no_server, "a new flow, and every server of its service is down or draining; answered with RST")                 \
   X(servers_full, "a new flow, and every server of its service has maxSessions; the client asks again")              \
   X(no_source_port, "no free port of the pool towards the server: more pool addresses")                              \
-  X(after_close, "data for a flow that has ended")
+  X(after_close, "data for a flow that has ended")                                                                   \
+  X(not_first, "the first bytes of a new connection are missing: repaired by retransmission")
 
 #define CUTWATER_RESETS(X)                                                                                           \
   X(none, "not reset")                                                                                               \
   X(by_client, "the client sent RST")                                                                                \
   X(by_server, "the server sent RST; the client got RST, never a clean end")                                         \
   X(server_refused, "the server refused the connection")                                                             \
+  X(server_unreachable, "no server answered in time, or none may be asked; internal_error sent")                     \
   X(bad_tag, "a record did not authenticate: damaged or forged; bad_record_mac sent")                                \
   X(bad_record, "record framing broken by the client; alert sent")                                                   \
   X(record_overflow, "a record larger than the protocol allows; record_overflow sent")                               \

@@ -36,6 +36,32 @@ std::uint32_t allowed_cores() {
   return static_cast<std::uint32_t>(CPU_COUNT(&cpus));
 }
 
+// What is wrong with the mode and the servers of a service, or nothing.
+std::string wrong_servers(const ServiceConfig& service) {
+  if (service.servers.empty()) return ".servers: at least one is needed";
+  for (const ServerConfig& server : service.servers) {
+    if (server.endpoint.address.is_v4() != service.listen.address.is_v4()) return ".servers: of the same IP version as listen.address";
+  }
+  switch (service.mode) {
+    case Mode::direct:
+      if (service.servers.size() != 1) return ".servers: direct mode has exactly one server";
+      if (service.servers[0].endpoint.address != service.listen.address) return ".servers: in direct mode the server's address is the one clients connect to";
+      return "";
+    case Mode::balance: return ".mode: this version does not run balance mode";
+    case Mode::proxy: return "";
+  }
+  return "";
+}
+
+path::Mode to_path(Mode mode) {
+  switch (mode) {
+    case Mode::direct: return path::Mode::direct;
+    case Mode::balance: return path::Mode::balance;
+    case Mode::proxy: return path::Mode::proxy;
+  }
+  return path::Mode::direct;
+}
+
 void fill_random(void* out, std::size_t bytes) { (void)!getrandom(out, bytes, 0); }
 
 }  // namespace
@@ -80,11 +106,7 @@ struct Engine::Impl {
 Result<bool, Error> Engine::Impl::check(const std::vector<ServiceConfig>& wanted) const {
   for (const ServiceConfig& service : wanted) {
     const std::string where = "services." + service.name;
-    if (service.mode != Mode::direct) return error(ErrorCode::config_invalid, where + ".mode: this version runs direct mode only");
-    if (service.servers.size() != 1) return error(ErrorCode::config_invalid, where + ".servers: direct mode has exactly one server");
-    if (service.servers[0].endpoint.address != service.listen.address) {
-      return error(ErrorCode::config_invalid, where + ".servers: in direct mode the server's address is the one clients connect to");
-    }
+    if (const std::string wrong = wrong_servers(service); !wrong.empty()) return error(ErrorCode::config_invalid, where + wrong);
     if (service.client_interface != wanted[0].client_interface || service.server_interface != wanted[0].server_interface) {
       return error(ErrorCode::config_invalid, where + ": this version runs all services between the same two interfaces");
     }
@@ -144,6 +166,7 @@ void Engine::Impl::start_workers() {
   for (std::uint32_t i = 0; i < n; ++i) {
     path::PathConfig path_config{.max_flows = config.max_flows};
     fill_random(path_config.hash_seed, sizeof path_config.hash_seed);
+    fill_random(path_config.syn_key.data(), sizeof path_config.syn_key);
     path_config.aead = config.aead.empty() ? nullptr : record::find_aead(config.aead);
     WorkerParts parts = std::move(ports.workers[i]);
     parts.secure = secure.get();
@@ -171,6 +194,7 @@ std::shared_ptr<const path::Services> Engine::Impl::to_path_services(std::vector
   for (const ServiceConfig& service : services) {
     path::Service entry;
     entry.name = service.name;
+    entry.mode = to_path(service.mode);
     entry.id = id_of(service.name);
     entry.address = service.listen.address;
     entry.port = service.listen.port;

@@ -45,6 +45,7 @@ const char* text_of(splice::TraceNote note) {
     case splice::TraceNote::held: return "held";
     case splice::TraceNote::reset: return "reset";
     case splice::TraceNote::passed: return "numbers kept, MSS and options rewritten";
+    case splice::TraceNote::connecting: return "our own SYN to the server";
   }
   return "";
 }
@@ -67,7 +68,8 @@ std::string suite_text(const record::Suite* suite) {
   return suite == nullptr ? "" : std::string(version_of(suite)) + " " + std::string(suite->name);
 }
 
-const char* state_text(splice::FlowState state) {
+const char* state_text(splice::FlowState state, splice::ServerLink link) {
+  if (state == splice::FlowState::established && link != splice::ServerLink::up) return "connecting";
   switch (state) {
     case splice::FlowState::free: return "free";
     case splice::FlowState::syn_sent: return "connecting";
@@ -159,8 +161,8 @@ TraceEntry to_entry(const splice::TraceRecord& r, std::uint64_t since_us) {
 FlowEntry to_entry(const path::FlowView& v, Tick now, const std::string& service) {
   return {.service = service,
           .client = to_text(v.client, v.client_port),
-          .server = to_text(v.server, v.server_port),
-          .state = state_text(v.state),
+          .server = v.server_port == 0 ? "" : to_text(v.server, v.server_port),  // not chosen yet
+          .state = state_text(v.state, v.link),
           .up = way_text(v.up),
           .down = way_text(v.down),
           .version = version_of(v.suite),
@@ -168,7 +170,9 @@ FlowEntry to_entry(const path::FlowView& v, Tick now, const std::string& service
           .up_bytes = v.up_bytes,
           .down_bytes = v.down_bytes,
           .age_ms = static_cast<std::uint32_t>(now.us / 1000) - v.opened_ms,
-          .idle_ms = (now - v.last_active) / 1000};
+          .idle_ms = (now - v.last_active) / 1000,
+          .up_since_ms = static_cast<std::uint32_t>(now.us / 1000) - v.up_since_ms,
+          .custodies = v.custodies};
 }
 
 }  // namespace cutwater::engine

@@ -1,9 +1,8 @@
 // Connection set-up: the SYN of a client, the SYN-ACK of its server, and the options both may see.
 // MSS is reduced so that a full server segment still fits the client's path as a record (A4); window scale, SACK-permitted
 // and timestamps pass; Fast Open, MPTCP and unknown options end here. Implements: A3, A4.
-#include <algorithm>
-
 #include "path/state.hpp"
+#include "path/syn_options.hpp"
 #include "splice/close.hpp"
 #include "splice/emit.hpp"
 #include "splice/translate.hpp"
@@ -14,18 +13,7 @@ namespace {
 using splice::Flow;
 using splice::FlowState;
 
-constexpr std::uint16_t kDefaultMssV4 = 536, kDefaultMssV6 = 1220;  // RFC 9293 3.7.1
-constexpr std::uint16_t kMinMss = 88;                                // below it a record has no room; Linux's own floor is 48
-constexpr std::uint16_t kTimestampBytes = 12;
 constexpr std::uint64_t kSynTimeoutUs = 75'000'000;  // six retransmissions of a SYN
-
-std::uint16_t link_mss(const splice::LinkSide& link, bool is_v4) noexcept {
-  return static_cast<std::uint16_t>(link.mtu - wire::kTcpBytes - (is_v4 ? wire::kIpv4Bytes : wire::kIpv6Bytes));
-}
-
-std::uint16_t offered_mss(const wire::TcpOptions& options, bool is_v4) noexcept {
-  return options.mss != 0 ? options.mss : is_v4 ? kDefaultMssV4 : kDefaultMssV6;
-}
 
 void trace_syn(State& s, std::uint32_t flow, splice::TraceSide side, const wire::Header& h) noexcept {
   s.r.trace->record({.at_us = s.r.now.us, .flow = flow, .side = side, .direction = splice::TraceDirection::tx, .flags = h.flags,
@@ -51,12 +39,7 @@ Verdict pass_syn(State& s, std::uint32_t flow, splice::TraceSide side, const wir
                  .options = seg.options};
   h.options.mss = mss;
   h.options.sack_count = 0;
-  const auto packet = s.r.chunks.take();
-  if (!packet) return dropped(Drop::no_chunk);
-  port::Packet out = *packet;
-  out.data = wire::emit(h, packet->data, 0);
-  out.bytes = static_cast<std::uint32_t>(packet->data - out.data);
-  outbox.push(out);
+  if (const Verdict v = send_bare(s, h, outbox); v.action == Action::drop) return v;
   if (s.r.trace != nullptr) trace_syn(s, flow, side, h);
   return kConsume;
 }
@@ -79,10 +62,10 @@ Verdict repeat_syn_to_server(State& s, Flow& f) noexcept {
   syn.window = 0xffff;  // holds until the handshake's first acknowledgement, which shows none
   syn.ttl = f.client_tcp.ttl;
   syn.options.mss = f.client_tcp.mss;
-  syn.options.has_sack_permitted = f.has_sack();
-  syn.options.has_timestamps = f.has_timestamps();
+  syn.options.has_sack_permitted = f.has(Flow::kClientSack);
+  syn.options.has_timestamps = f.has(Flow::kClientTimestamps);
   syn.options.ts_value = f.client_tcp.ts_value;
-  if ((f.option_flags & Flow::kScale) != 0) syn.options.window_scale = static_cast<std::int8_t>(f.client_tcp.window_shift);
+  if (f.has(Flow::kClientScale)) syn.options.window_scale = static_cast<std::int8_t>(f.client_tcp.window_shift);
   return pass_syn_to_server(s, f, syn);
 }
 
@@ -101,9 +84,9 @@ void learn_client(State& s, Flow& f, const wire::Segment& seg) noexcept {
   f.client_tcp.window_shift = static_cast<std::uint8_t>(std::max<int>(seg.options.window_scale, 0));
   f.client_tcp.ttl = static_cast<std::uint8_t>(seg.ttl > 1 ? seg.ttl - 1 : 1);
   f.client_tcp.ts_value = seg.options.ts_value;
-  f.option_flags = static_cast<std::uint8_t>((seg.options.has_timestamps ? Flow::kTimestamps : 0) |
-                                             (seg.options.has_sack_permitted ? Flow::kSack : 0) |
-                                             (seg.options.window_scale >= 0 ? Flow::kScale : 0));
+  f.option_flags = static_cast<std::uint16_t>((seg.options.has_timestamps ? Flow::kClientTimestamps : 0) |
+                                             (seg.options.has_sack_permitted ? Flow::kClientSack : 0) |
+                                             (seg.options.window_scale >= 0 ? Flow::kClientScale : 0));
   f.up.cipher_next = f.up.plain_next = f.up.first_plain = f.up.plain_una = f.up.ack_shown = seg.seq + 1U;
   f.up.server_edge = f.up.edge_shown = f.up.cipher_next;
 }
@@ -111,9 +94,10 @@ void learn_client(State& s, Flow& f, const wire::Segment& seg) noexcept {
 // What only one end offered is off for both: each must see what the other really said.
 void learn_server(State& s, Flow& f, const wire::Segment& seg) noexcept {
   const bool is_v4 = f.client.address.is_v4();
-  const bool has_timestamps = f.has_timestamps() && seg.options.has_timestamps;
-  const bool has_sack = f.has_sack() && seg.options.has_sack_permitted;
-  f.option_flags = static_cast<std::uint8_t>((has_timestamps ? Flow::kTimestamps : 0) | (has_sack ? Flow::kSack : 0) | (f.option_flags & Flow::kScale));
+  const bool has_timestamps = f.has(Flow::kClientTimestamps) && seg.options.has_timestamps;
+  const bool has_sack = f.has(Flow::kClientSack) && seg.options.has_sack_permitted;
+  f.option_flags = static_cast<std::uint16_t>((has_timestamps ? Flow::kClientTimestamps | Flow::kServerTimestamps : 0) |
+                                             (has_sack ? Flow::kClientSack | Flow::kServerSack : 0) | (f.option_flags & Flow::kClientScale));
   f.server_tcp.mss = std::max(std::min(offered_mss(seg.options, is_v4), link_mss(s.r.server_link, is_v4)), kMinMss);
   if (has_timestamps) {
     f.server_tcp.mss = static_cast<std::uint16_t>(f.server_tcp.mss - kTimestampBytes);
@@ -121,6 +105,8 @@ void learn_server(State& s, Flow& f, const wire::Segment& seg) noexcept {
   }
   if (seg.options.window_scale < 0) f.client_tcp.window_shift = 0;
   else f.server_tcp.window_shift = static_cast<std::uint8_t>(seg.options.window_scale);
+  f.up.shift_shown = f.server_tcp.window_shift;
+  f.down.shift_shown = f.client_tcp.window_shift;
   f.server_tcp.ttl = static_cast<std::uint8_t>(seg.ttl > 1 ? seg.ttl - 1 : 1);
   f.server_tcp.ts_value = seg.options.ts_value;
   f.down.cipher_next = f.down.plain_next = f.down.first_plain = f.down.cipher_una = f.down.ack_shown = seg.seq + 1U;
@@ -150,6 +136,7 @@ Verdict admit_new(State& s, Work& w, Listener& listener) noexcept {
   (void)enlist_client(s, *f);  // the table has two places for each flow
   learn_client(s, *f, w.segment);
   f->state = FlowState::syn_sent;
+  f->link = splice::ServerLink::up;  // the client's SYN is on its way to it
   f->expires = s.r.now + kSynTimeoutUs;
   f->last_active = s.r.now;
   f->opened_ms = static_cast<std::uint32_t>(s.r.now.us / 1000);
@@ -206,6 +193,7 @@ Verdict admit(State& s, Work& w) noexcept {
     const Verdict v = refuse(s, Side::client, w);
     return v.action == Action::drop ? dropped(Drop::no_service) : v;
   }
+  if (listener->is_proxy()) return answer_syn(s, seg);
   return admit_new(s, w, *listener);
 }
 

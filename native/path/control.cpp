@@ -43,6 +43,12 @@ std::shared_ptr<const balance::ServerSet> set_of(const Service& service) {
 void add_listener(State& s, RouteSet& to, const Service& service, std::uint32_t generation) {
   if (service.servers.empty()) return;
   const auto servers = set_of(service);
+  const auto door = static_cast<std::uint32_t>(to.routes.size());
+  if (service.mode == Mode::proxy) {
+    to.routes.push_back(to_route(service, {}, *servers, 0, generation));
+    to.routes.back().kind = splice::Route::Kind::door;
+    to.routes.back().tally = nullptr;
+  }
   const auto first = static_cast<std::uint32_t>(to.routes.size());
   for (std::size_t i = 0; i < service.servers.size(); ++i) {
     splice::Route route = to_route(service, service.servers[i], *servers, i, generation);
@@ -56,7 +62,8 @@ void add_listener(State& s, RouteSet& to, const Service& service, std::uint32_t 
   to.add({.first_route = first,
           .routes_per_server = static_cast<std::uint32_t>(std::max<std::size_t>(service.pool.size(), 1)),
           .servers = servers,
-          .chooser = balance::Chooser(*servers, s.seed++ * 0x9e37'79b9'7f4a'7c15ULL)},
+          .chooser = balance::Chooser(*servers, s.seed++ * 0x9e37'79b9'7f4a'7c15ULL),
+          .door = service.mode == Mode::proxy ? door : Listener::kNoDoor},
          service.address, service.port);
 }
 
@@ -64,8 +71,9 @@ splice::LinkSide to_link(const SideConfig& side) noexcept { return {side.mac, si
 
 FlowView view_of(const splice::Flow& f) noexcept {
   FlowView view{.client = f.client.address, .server = f.route->server.address, .client_port = f.client.port,
-                .server_port = f.route->server.port, .service = f.route->service_id, .state = f.state, .suite = f.suite,
-                .last_active = f.last_active, .opened_ms = f.opened_ms};
+                .server_port = f.route->server.port, .service = f.route->service_id, .state = f.state, .link = f.link, .suite = f.suite,
+                .last_active = f.last_active, .opened_ms = f.opened_ms,
+                .up_since_ms = f.way_changed_ms, .custodies = f.up.custodies};
   view.up_bytes = f.up.plain_next.value - f.up.first_plain.value;
   view.down_bytes = f.down.plain_next.value - f.down.first_plain.value;
   if (f.custody != nullptr) view.up = FlowView::Way::custody;

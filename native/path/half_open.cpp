@@ -80,6 +80,8 @@ void to_record(const splice::Flow& f, HalfOpen& h) noexcept {
   h.client = f.client;
   h.client_mac = f.client_mac;
   h.state = f.state;
+  h.up_shift_shown = f.up.shift_shown;
+  h.down_shift_shown = f.down.shift_shown;
   h.option_flags = f.option_flags;
   h.attempts = f.attempts;
   h.source_port = f.source_port;
@@ -107,6 +109,9 @@ void from_record(const HalfOpen& h, splice::Flow& f) noexcept {
   f.client = h.client;
   f.client_mac = h.client_mac;
   f.state = h.state;
+  f.link = h.route->kind == splice::Route::Kind::door ? splice::ServerLink::none : splice::ServerLink::up;
+  f.up.shift_shown = h.up_shift_shown;
+  f.down.shift_shown = h.down_shift_shown;
   f.option_flags = h.option_flags;
   f.attempts = h.attempts;
   f.source_port = h.source_port;

@@ -38,7 +38,8 @@ struct HalfOpen {
   splice::End client;
   MacAddress client_mac{};
   splice::FlowState state = splice::FlowState::free;
-  std::uint8_t option_flags = 0;
+  std::uint8_t up_shift_shown = 0, down_shift_shown = 0;
+  std::uint16_t option_flags = 0;
   std::uint8_t attempts = 0;
   std::uint16_t source_port = 0;
   std::uint32_t opened_ms = 0, client_rtt_us = 0;

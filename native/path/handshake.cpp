@@ -23,17 +23,15 @@ constexpr std::uint64_t kMs = 1000;
 
 constexpr std::uint8_t number(record::Alert alert) noexcept { return static_cast<std::uint8_t>(alert); }
 
-/// nullptr while no processor works for the flow.
-Handshake* handshake_of(State& s, const Flow& f) noexcept {
-  return f.handshake == kNobody || is_half_open(f) ? nullptr : s.under_way[f.handshake];
-}
-
 Handshake* take_handshake(State& s, Flow& f) {
   Handshake* h = s.handshakes.take();
   if (h == nullptr) return nullptr;
   h->input.clear();
   h->hello_bytes = h->posted_bytes = 0;
-  h->has_fin = false;
+  h->has_fin = h->is_connecting = false;
+  h->server_name.clear();
+  h->protocol.clear();
+  h->tried_count = h->syns = 0;
   if (s.free_handshakes.empty()) {
     s.free_handshakes.push_back(static_cast<std::uint32_t>(s.under_way.size()));
     s.under_way.push_back(nullptr);
@@ -42,16 +40,6 @@ Handshake* take_handshake(State& s, Flow& f) {
   s.free_handshakes.pop_back();
   s.under_way[f.handshake] = h;
   return h;
-}
-
-void drop_handshake(State& s, Flow& f) noexcept {
-  Handshake* h = handshake_of(s, f);
-  if (h == nullptr) return;
-  std::vector<std::uint8_t>().swap(h->input);  // what it held may have been large, and secret
-  s.handshakes.put(h);
-  s.under_way[f.handshake] = nullptr;
-  s.free_handshakes.push_back(f.handshake);
-  f.handshake = kNobody;
 }
 
 void tell(State& s, const Flow& f, FlowEvent event) noexcept {
@@ -222,9 +210,18 @@ std::size_t used_input(const Handshake& h, const secure::Reply& reply) noexcept 
   return std::min<std::size_t>(reply.consumed_bytes - std::min(reply.consumed_bytes, h.hello_bytes), h.input.size());
 }
 
+// Proxy mode: TLS is up and no server is known yet. What it will be chosen by stays until then.
+void expect_server(State& s, Flow& f, Handshake& h, const secure::Established& e) {
+  h.is_connecting = true;
+  h.server_name = e.server_name;
+  h.protocol = e.protocol;
+  f.expires = s.r.now + f.route->policy.handshake_timeout_ms * kMs;
+}
+
 void establish(State& s, Flow& f, secure::Reply& reply) {
   install(f, *reply.established);
   f.state = FlowState::established;
+  f.way_changed_ms = static_cast<std::uint32_t>(s.r.now.us / kMs);
   s.timers.disarm(f.index);
   f.last_active = s.r.now;
   f.down.edge_shown = f.down.plain_next;
@@ -234,18 +231,38 @@ void establish(State& s, Flow& f, secure::Reply& reply) {
   const bool has_fin = h->has_fin;
   const std::size_t used = used_input(*h, reply);
   const std::vector<std::uint8_t> input = std::move(h->input);
-  drop_handshake(s, f);
+  if (f.link == splice::ServerLink::up) drop_handshake(s, f);
+  else expect_server(s, f, *h, *reply.established);
   if (!is_introduced) return splice::reset_both(s.r, f, Reset::handshake_failed);
   splice::take_early_ciphertext(s.r, f, Bytes(input).subspan(used));
   if (f.state != FlowState::established) return;
   splice::take_held_ciphertext(s.r, f);
   if (f.state == FlowState::established && has_fin) splice::take_client_fin(s.r, f);
   if (f.state != FlowState::established) return;
+  if (f.link != splice::ServerLink::up) {
+    splice::go_on(s.r, f);
+    if (f.state == FlowState::established) connect(s, f);
+    return;
+  }
   splice::owe_ack_to_server(s.r, f);  // opens the window
   splice::go_on(s.r, f);
 }
 
 }  // namespace
+
+Handshake* handshake_of(State& s, const Flow& f) noexcept {
+  return f.handshake == kNobody || is_half_open(f) ? nullptr : s.under_way[f.handshake];
+}
+
+void drop_handshake(State& s, Flow& f) noexcept {
+  Handshake* h = handshake_of(s, f);
+  if (h == nullptr) return;
+  std::vector<std::uint8_t>().swap(h->input);  // what it held may have been large, and secret
+  s.handshakes.put(h);
+  s.under_way[f.handshake] = nullptr;
+  s.free_handshakes.push_back(f.handshake);
+  f.handshake = kNobody;
+}
 
 // A client that is refused gets its alert, and time to fetch it, as long as there is plenty of room for such politeness.
 void refuse_handshake(State& s, Flow& f, HandshakeFailure failure, std::uint8_t alert) noexcept {
@@ -325,7 +342,7 @@ void take_reply(State& s, secure::Reply& reply) noexcept {
 void cancel_handshake(State& s, Flow& f) noexcept {
   const Handshake* h = handshake_of(s, f);
   if (h == nullptr) return;
-  (void)s.secure.post(make_request(f, secure::Request::Kind::cancel));  // a full queue: the processor's own deadline frees it
+  if (!h->is_connecting) (void)s.secure.post(make_request(f, secure::Request::Kind::cancel));  // a full queue: the processor's own deadline frees it
   drop_handshake(s, f);
 }
 

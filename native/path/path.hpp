@@ -8,6 +8,7 @@
 #include <span>
 
 #include "base/counters.hpp"
+#include "base/siphash.hpp"
 #include "base/tick.hpp"
 #include "hello/hello_blocks.hpp"
 #include "path/services.hpp"
@@ -48,11 +49,14 @@ struct FlowView {
   std::uint16_t client_port = 0, server_port = 0;
   std::uint32_t service = 0;
   splice::FlowState state = splice::FlowState::free;
+  splice::ServerLink link = splice::ServerLink::none;
   enum class Way : std::uint8_t { cut_through, custody, closed } up = Way::cut_through, down = Way::cut_through;
   const record::Suite* suite = nullptr;
   std::uint64_t up_bytes = 0, down_bytes = 0;  // plaintext; modulo 2^32, since numbers of TCP are all that is kept
   Tick last_active;
   std::uint32_t opened_ms = 0;  // modulo 2^32
+  std::uint32_t up_since_ms = 0;  // when `up` last changed between cut-through and custody, modulo 2^32
+  std::uint16_t custodies = 0;    // how often it has been in custody
 };
 
 /// What flows hold beyond themselves at this moment. With the last flow it is all zero again (I5).
@@ -68,6 +72,7 @@ struct PathConfig {
   std::array<std::uint8_t, hello::kCookieKeyBytes> retry_secret{}, cookie_key{};  // of all workers; of all TLS contexts
   std::int64_t wall_at_zero_s = 0;                // wall-clock time at Tick 0: cookies carry it
   std::uint64_t hash_seed[2] = {0, 0};            // entropy is an argument (C9)
+  SipKey syn_key{};                               // of SYN cookies; secret
   const record::Aead* aead = nullptr;             // nullptr: default_aead()
   std::uint32_t worker = 0, workers = 1;          // whose path this is: ports it chooses must be its own (owner.hpp)
 };

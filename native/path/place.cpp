@@ -79,10 +79,12 @@ bool is_only_full(const balance::ServerSet& set) noexcept {
   });
 }
 
-Drop place_beside(State& s, Listener& listener, Flow& f, std::optional<std::uint32_t> current) noexcept {
-  std::array<std::uint32_t, 8> tried{};
-  std::size_t n = 0;
-  if (current) tried[n++] = *current;
+}  // namespace
+
+Drop place_beside(State& s, Listener& listener, Flow& f, std::span<const std::uint32_t> before) noexcept {
+  std::array<std::uint32_t, 12> tried{};
+  std::size_t n = std::min<std::size_t>(before.size(), tried.size() - 4);
+  std::copy_n(before.begin(), n, tried.begin());
   Drop why = Drop::no_server;
   while (n < tried.size()) {
     const auto chosen = listener.chooser.choose({f.client.address, f.client.port}, s.r.now, {tried.data(), n});
@@ -96,8 +98,6 @@ Drop place_beside(State& s, Listener& listener, Flow& f, std::optional<std::uint
   if (why == Drop::no_server && is_only_full(*listener.servers)) why = Drop::servers_full;
   return why;
 }
-
-}  // namespace
 
 void RouteSet::add(Listener listener, const IpAddress& address, std::uint16_t port) {
   by_end[hash_of(address, port)].push_back(static_cast<std::uint32_t>(listeners.size()));
@@ -114,19 +114,24 @@ Listener* RouteSet::find(const IpAddress& address, std::uint16_t port) noexcept 
   return nullptr;
 }
 
-Drop place(State& s, Listener& listener, Flow& f) noexcept { return place_beside(s, listener, f, std::nullopt); }
+Drop place(State& s, Listener& listener, Flow& f) noexcept { return place_beside(s, listener, f, {}); }
+
+std::optional<std::uint32_t> server_of(const Listener& listener, const Flow& f) noexcept {
+  const auto& members = listener.servers->members();
+  const auto current = std::find_if(members.begin(), members.end(), [&](const balance::Member& member) {
+    return member.port == f.route->server.port && member.address == f.route->server.address;
+  });
+  if (current == members.end()) return std::nullopt;
+  return static_cast<std::uint32_t>(current - members.begin());
+}
 
 bool move_on(State& s, Flow& f) noexcept {
   if (f.attempts >= kMaxAttempts) return false;
   Listener* listener = s.route_sets.back().find(f.route->service.address, f.route->service.port);
   if (listener == nullptr) return false;  // its service is gone meanwhile
-  const auto& members = listener->servers->members();
-  const auto current = std::find_if(members.begin(), members.end(), [&](const balance::Member& member) {
-    return member.port == f.route->server.port && member.address == f.route->server.address;
-  });
-  std::optional<std::uint32_t> index;
-  if (current != members.end()) index = static_cast<std::uint32_t>(current - members.begin());
-  if (place_beside(s, *listener, f, index) != Drop::none) return false;
+  const auto current = server_of(*listener, f);
+  const std::span<const std::uint32_t> tried = current ? std::span<const std::uint32_t>(&*current, 1) : std::span<const std::uint32_t>{};
+  if (place_beside(s, *listener, f, tried) != Drop::none) return false;
   ++f.attempts;
   s.counters.add(Count::flows_moved);
   return true;
@@ -134,10 +139,11 @@ bool move_on(State& s, Flow& f) noexcept {
 
 void leave_server(State& s, Flow& f) noexcept {
   if (f.route == nullptr) return;
+  if (RouteSet* set = set_of(s, f)) --set->flows;
+  if (f.route->kind == Route::Kind::door) return;  // it never had one
   strike_server(s, f);
   if (f.down.plain_next != f.down.first_plain) f.route->tally->note_success(balance::Failing::early_reset);  // it had something to say
   f.route->tally->close();
-  if (RouteSet* set = set_of(s, f)) --set->flows;
 }
 
 void note_failure(State& s, const Flow& f, balance::Failing kind) noexcept {

@@ -3,6 +3,17 @@
 
 namespace cutwater::path {
 
+// In a packet of its own: the headers of a received one are still being read.
+Verdict send_bare(State& s, const wire::Header& h, splice::Outbox& outbox) noexcept {
+  const auto fresh = s.r.chunks.take();
+  if (!fresh) return dropped(Drop::no_chunk);
+  port::Packet packet = *fresh;
+  packet.data = wire::emit(h, fresh->data, 0);
+  packet.bytes = static_cast<std::uint32_t>(fresh->data - packet.data);
+  if (!outbox.push(packet)) return dropped(Drop::tx_full);
+  return kConsume;
+}
+
 Verdict refuse(State& s, Side side, Work& w) noexcept {
   const wire::Segment& seg = w.segment;
   if (seg.has(wire::kRst)) return dropped(Drop::no_flow);
@@ -22,12 +33,7 @@ Verdict refuse(State& s, Side side, Work& w) noexcept {
                        .ttl = 64,
                        .traffic_class = 0,
                        .options = {}};
-  const auto fresh = s.r.chunks.take();  // the received headers are still being read
-  if (!fresh) return dropped(Drop::no_chunk);
-  port::Packet packet = *fresh;
-  packet.data = wire::emit(h, fresh->data, 0);
-  packet.bytes = static_cast<std::uint32_t>(fresh->data - packet.data);
-  (side == Side::client ? s.r.to_client : s.r.to_server).push(packet);
+  if (const Verdict v = send_bare(s, h, side == Side::client ? s.r.to_client : s.r.to_server); v.action == Action::drop) return v;
   s.counters.add(Count::resets_answered);
   return dropped(Drop::no_flow);
 }

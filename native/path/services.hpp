@@ -36,8 +36,11 @@ struct Server {
   NextHop hop;
 };
 
+enum class Mode : std::uint8_t { direct, balance, proxy };
+
 struct Service {
   std::string name;
+  Mode mode = Mode::direct;
   std::uint32_t id = 0;                 // index of its TLS context in secure::Pool and of its counters; stable over reloads
   IpAddress address;                    // where clients connect
   std::uint16_t port = 0;

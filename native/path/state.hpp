@@ -17,14 +17,22 @@
 
 namespace cutwater::path {
 
-/// A handshake that a secure processor works at: what the client sent behind its hello and the processor has not used up.
-/// Freed with the last of it.
+/// A flow's setting-up, from its whole hello on: what the client sent behind it and the secure processor has not used up; in
+/// proxy mode also what its server is chosen by. Freed when the splice takes over.
 struct Handshake {
   static constexpr std::size_t kMaxInputBytes = 96 * 1024;  // more than the window we show; a chain of certificates fits
   std::vector<std::uint8_t> input;
   std::uint32_t hello_bytes = 0;   // the hello as it was posted, its record header included
   std::uint32_t posted_bytes = 0;  // of the input
   bool has_fin = false;  // the client's FIN came before we were done: it takes effect behind what it sent
+
+  // Proxy mode (connect.cpp).
+  bool is_connecting = false;         // TLS is up, the processor is done
+  static constexpr std::size_t kMaxTried = 4;
+  std::string server_name, protocol;  // what the client agreed on: SNI, ALPN
+  std::array<std::uint32_t, kMaxTried> tried{};
+  std::uint8_t tried_count = 0;       // servers asked, the current one included
+  std::uint8_t syns = 0;              // sent to the current one
 };
 
 /// What listens at one address and port: the routes to its servers, and who chooses among them.
@@ -33,6 +41,9 @@ struct Listener {
   std::uint32_t routes_per_server = 1;  // one for each address of the pool
   std::shared_ptr<const balance::ServerSet> servers;
   balance::Chooser chooser;
+  static constexpr std::uint32_t kNoDoor = ~0U;
+  std::uint32_t door = kNoDoor;         // proxy mode: the route of flows whose server is not chosen yet
+  [[nodiscard]] bool is_proxy() const noexcept { return door != kNoDoor; }
 };
 
 /// The routes of one configuration. Kept while it is current or flows were admitted under it.
@@ -98,6 +109,7 @@ struct State {
   std::vector<splice::Flow*> awake;  // half-open clients that have a Flow until the burst ends
   std::uint32_t max_flows;
   secure::Link& secure;
+  SipKey syn_key;
   std::deque<RouteSet> route_sets;   // oldest first; the last is current
   ObjectPool<Handshake> handshakes;
   std::vector<Handshake*> under_way; // by Flow::handshake
@@ -147,6 +159,16 @@ bool reap_speaking(State& s, const splice::Flow& but) noexcept;
 inline bool has_room_for_flow(const State& s) noexcept { return s.flows.live() - s.awake.size() < s.max_flows; }
 
 // Side doors.
+/// A segment to a proxy service that belongs to no flow: with the right cookie it makes one (kForward), else it is answered.
+Verdict accept(State& s, Work& w) noexcept;                            // accept.cpp
+/// Answers a client's SYN itself. Keeps nothing.
+Verdict answer_syn(State& s, const wire::Segment& syn) noexcept;       // accept.cpp
+/// Chooses a server for a flow whose client is ready, and calls it. The flow may end over it.
+void connect(State& s, splice::Flow& f) noexcept;                      // connect.cpp
+/// What a server says to our SYN.
+Verdict take_connect_answer(State& s, Work& w) noexcept;               // connect.cpp
+/// A server that has not answered for too long: again, or another.
+void on_connect_timer(State& s, splice::Flow& f) noexcept;             // connect.cpp
 /// A SYN of a client, for a new flow or one that may make room for it.
 Verdict admit(State& s, Work& w) noexcept;                             // admit.cpp
 /// SYN-ACK or RST while the server has not been heard of.
@@ -175,6 +197,11 @@ void cancel_handshake(State& s, splice::Flow& f) noexcept;             // handsh
 bool take_too_big(State& s, Side side, Work& w) noexcept;              // too_big.cpp
 /// Answers a packet that belongs to no flow with RST (RFC 9293 3.10.7.1).
 Verdict refuse(State& s, Side side, Work& w) noexcept;                 // refuse.cpp
+/// Sends a packet without payload. Returns: kConsume, or why not.
+Verdict send_bare(State& s, const wire::Header& h, splice::Outbox& outbox) noexcept;  // refuse.cpp
+/// nullptr while no processor works for the flow, and once the splice does.
+[[nodiscard]] Handshake* handshake_of(State& s, const splice::Flow& f) noexcept;  // handshake.cpp
+void drop_handshake(State& s, splice::Flow& f) noexcept;               // handshake.cpp
 /// Takes a flow that has become `free` out of the tables.
 void forget(State& s, splice::Flow& f) noexcept;                       // lookup.cpp
 splice::Flow* find(State& s, Side side, const wire::Segment& segment) noexcept;  // lookup.cpp
@@ -187,6 +214,10 @@ void strike_server(State& s, splice::Flow& f) noexcept;                // lookup
 /// Gives a flow a server: its route, a source port, its session, and its entry on the server's side. A flow that has one keeps
 /// it unless another takes it. Returns: none, or why nobody takes it.
 Drop place(State& s, Listener& listener, splice::Flow& f) noexcept;    // place.cpp
+/// As place(), beside servers that will not do (`tried`, indices into the listener's set); they are not asked again.
+Drop place_beside(State& s, Listener& listener, splice::Flow& f, std::span<const std::uint32_t> tried) noexcept;  // place.cpp
+/// The server of a flow in a listener's set, if it is one of them.
+[[nodiscard]] std::optional<std::uint32_t> server_of(const Listener& listener, const splice::Flow& f) noexcept;  // place.cpp
 /// Gives a flow that its server has not answered to another one. Returns: false when there is none; then nothing has changed.
 bool move_on(State& s, splice::Flow& f) noexcept;                      // place.cpp
 /// Ends the session of a flow at its server.

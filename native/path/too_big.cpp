@@ -17,8 +17,8 @@ constexpr std::uint16_t kTimestampBytes = 12;
 
 bool is_on_its_way(SeqNum seq, SeqNum una, SeqNum next) noexcept { return !before(seq, una) && before(seq, next); }
 
-std::uint16_t payload_of(const Flow& f, std::uint32_t mtu, bool is_v4) noexcept {
-  const std::size_t headers = (is_v4 ? wire::kIpv4Bytes : wire::kIpv6Bytes) + wire::kTcpBytes + (f.has_timestamps() ? kTimestampBytes : 0);
+std::uint16_t payload_of(const Flow& f, std::uint8_t timestamps, std::uint32_t mtu, bool is_v4) noexcept {
+  const std::size_t headers = (is_v4 ? wire::kIpv4Bytes : wire::kIpv6Bytes) + wire::kTcpBytes + (f.has(timestamps) ? kTimestampBytes : 0);
   return static_cast<std::uint16_t>(mtu - headers);
 }
 
@@ -33,7 +33,7 @@ void pass_on(State& s, const wire::TooBig& told, const splice::LinkSide& link, c
 // The client's path is narrow: records get smaller from now on, and the server is told the MTU less their overhead.
 Verdict from_client_side(State& s, Flow& f, wire::TooBig t) noexcept {
   if (!is_on_its_way(t.seq, f.down.cipher_una, f.down.cipher_next)) return dropped(Drop::bad_sequence);
-  f.client_tcp.mss = std::min(f.client_tcp.mss, payload_of(f, t.mtu, t.source.is_v4()));
+  f.client_tcp.mss = std::min(f.client_tcp.mss, payload_of(f, Flow::kClientTimestamps, t.mtu, t.source.is_v4()));
   if (f.local != nullptr) f.local->set_mss(f.client_tcp.mss);
   s.counters.add(Count::too_big_translated);
   if (f.suite == nullptr || f.down.spans.empty()) return kConsume;
@@ -51,7 +51,7 @@ Verdict from_client_side(State& s, Flow& f, wire::TooBig t) noexcept {
 Verdict from_server_side(State& s, Flow& f, wire::TooBig t) noexcept {
   const SeqNum next = splice::next_to_server(f);
   if (!is_on_its_way(t.seq, f.up.plain_una, next)) return dropped(Drop::bad_sequence);
-  f.server_tcp.mss = std::min(f.server_tcp.mss, payload_of(f, t.mtu, t.source.is_v4()));
+  f.server_tcp.mss = std::min(f.server_tcp.mss, payload_of(f, Flow::kServerTimestamps, t.mtu, t.source.is_v4()));
   if (f.custody != nullptr) f.custody->control.set_mss(f.server_tcp.mss, s.r.now);
   s.counters.add(Count::too_big_translated);
   if (f.up.spans.empty()) return kConsume;

@@ -108,10 +108,21 @@ Verdict take_while_draining(State& s, Flow& f, const wire::Segment& seg) noexcep
   return kConsume;
 }
 
+// The client is ahead of us: what it says goes into custody, and may be what its server is chosen by.
+Verdict take_before_connect(State& s, Work& w) noexcept {
+  Flow& f = *w.flow;
+  const Verdict v = splice::up(s.r, f, w.segment, w.packet);
+  if (f.state == FlowState::established) connect(s, f);
+  return v;
+}
+
 Verdict from_client(State& s, Work& w) noexcept {
   if (w.flow == nullptr) w.flow = find(s, Side::client, w.segment);  // its SYN may have come in this very burst
   if (w.segment.has(wire::kSyn)) return admit(s, w);
-  if (w.flow == nullptr) return refuse(s, Side::client, w);
+  if (w.flow == nullptr) {
+    const Verdict v = accept(s, w);
+    if (w.flow == nullptr) return v;
+  }
   Flow& f = *w.flow;
   if (s.r.trace != nullptr) trace_in(s, Side::client, w);
   if (w.segment.has(wire::kRst)) return take_client_reset(s, f, w.segment);
@@ -124,6 +135,8 @@ Verdict from_client(State& s, Work& w) noexcept {
   note_timestamps(f.client_tcp, w.segment);
   switch (f.state) {
     case FlowState::established:
+      if (f.link == splice::ServerLink::none) return take_before_connect(s, w);
+      [[fallthrough]];
     case FlowState::lingering: return splice::up(s.r, f, w.segment, w.packet);
     case FlowState::syn_answered:
     case FlowState::handshake: return take_hello(s, w);
@@ -139,6 +152,7 @@ Verdict from_server(State& s, Work& w) noexcept {
   if (w.flow == nullptr) return refuse(s, Side::server, w);
   Flow& f = *w.flow;
   if (s.r.trace != nullptr) trace_in(s, Side::server, w);
+  if (f.link == splice::ServerLink::asked && f.state == FlowState::established) return take_connect_answer(s, w);
   const bool is_synchronized = f.state == FlowState::handshake || f.state == FlowState::established || f.state == FlowState::lingering;
   if (is_synchronized && !w.segment.has(wire::kRst)) {
     if (!is_acceptable_from_server(f, w.segment)) {

@@ -14,8 +14,9 @@ using splice::FlowState;
 
 // The table points to the record while there is one; afterwards to the flow.
 void point_table_at_flow(State& s, Flow& f) noexcept {
-  const std::uint32_t hashes[] = {client_hash(s, f), server_hash(s, f)};
-  for (const std::uint32_t hash : hashes) {
+  const std::array<std::uint32_t, 2> hashes{client_hash(s, f), server_hash(s, f)};
+  const bool has_server = f.route->kind == splice::Route::Kind::through;
+  for (const std::uint32_t hash : std::span(hashes).first(has_server ? 2 : 1)) {
     s.table.erase(hash, f.handshake);
     (void)s.table.insert(hash, f.index);  // into the place that has just become free
   }

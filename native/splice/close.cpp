@@ -156,7 +156,8 @@ void release(Resources& r, Flow& f) noexcept {
 
 void arm(Resources& r, Flow& f) noexcept {
   if (f.state == FlowState::free) return;
-  Tick due = f.state == FlowState::established ? f.last_active + f.route->policy.idle_timeout_ms * kMs : f.expires;
+  const bool is_spliced = f.state == FlowState::established && f.link == ServerLink::up;
+  Tick due = is_spliced ? f.last_active + f.route->policy.idle_timeout_ms * kMs : f.expires;
   if (f.custody != nullptr) due = std::min(due, f.custody->control.deadline());
   if (f.local != nullptr) due = std::min(due, f.local->deadline());
   if (due < r.timers.deadline(f.index)) r.timers.arm(f.index, due, r.now);
@@ -174,6 +175,7 @@ void on_timer(Resources& r, Flow& f) noexcept {
   }
   switch (f.state) {
     case FlowState::established:
+      if (f.link != ServerLink::up) break;  // path/connect.cpp counts its time
       if (f.last_active + f.route->policy.idle_timeout_ms * kMs <= r.now) return reset_both(r, f, Reset::idle_timeout);
       break;
     case FlowState::lingering:

@@ -1,6 +1,7 @@
 #include "splice/custody.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "splice/close.hpp"
 #include "splice/control_record.hpp"
@@ -157,8 +158,10 @@ bool enter_custody(Resources& r, Flow& f) noexcept {
   custody->queue.start(f.up.plain_next);
   custody->ready = f.up.plain_next;
   custody->partial = Custody::Partial{};
-  custody->control.start(f.up.plain_next, f.server_tcp.mss, f.up.server_edge, f.has_sack());
+  custody->control.start(f.up.plain_next, f.server_tcp.mss, f.up.server_edge, f.has(Flow::kServerSack));
   f.custody = custody;
+  f.way_changed_ms = static_cast<std::uint32_t>(r.now.us / 1000);
+  if (f.up.custodies != std::numeric_limits<std::uint16_t>::max()) ++f.up.custodies;
   r.counters.add(Count::custody_entered);
   return true;
 }
@@ -194,7 +197,7 @@ bool take_into_custody(Resources& r, Flow& f, Bytes in) noexcept {
 }
 
 void send_from_custody(Resources& r, Flow& f) noexcept {
-  if (f.custody == nullptr) return;
+  if (f.custody == nullptr || f.link != ServerLink::up) return;
   Custody& custody = *f.custody;
   while (const auto range = custody.control.next(send_end(f), r.now)) send_range(r, f, *range);
   const bool is_idle = custody.queue.bytes() == 0 && custody.partial.is_none() && f.up.fin != FinState::owed;
@@ -242,6 +245,7 @@ void release_custody(Resources& r, Flow& f) noexcept {
   f.custody->stream.clear();
   r.custodies.put(f.custody);
   f.custody = nullptr;
+  f.way_changed_ms = static_cast<std::uint32_t>(r.now.us / 1000);
   r.counters.add(Count::custody_left);
 }
 

@@ -106,6 +106,7 @@ Verdict take_plaintext(Resources& r, Flow& f, const wire::Segment& s, const port
       send_local(r, f);  // a KeyUpdate goes before the first record under the new key
       const Sealed sealed = seal_next(r, f, s.payload, bytes);
       if (sealed.record_bytes == 0) return reset_both(r, f, Reset::bad_record), kConsume;
+      r.counters.add(Count::cut_through_down_packets);
       return send_sealed(r, f, sealed, packet, s.flags, s.traffic_class, &s.options);
     }
   }

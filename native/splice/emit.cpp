@@ -15,13 +15,19 @@ std::uint16_t window_field(SeqNum edge, SeqNum ack, std::uint8_t shift) noexcept
 }
 
 // The newest timestamp of the side we speak for, so that what we send later never looks older (PAWS); the echo is that of
-// the packet we translate, so that round trips are measured end to end.
-void put_timestamps(const Flow& f, const SideState& from, const SideState& to, const Outgoing& out,
-                    wire::TcpOptions& options) noexcept {
-  if (!f.has_timestamps()) return;
+// the packet we translate, so that round trips are measured end to end. A client that saw our own clock first goes on seeing
+// it: the server's moves on from there.
+void stamp_for_client(const Resources& r, const Flow& f, const Outgoing& out, wire::TcpOptions& options) noexcept {
+  if (!f.has(Flow::kClientTimestamps)) return;
   options.has_timestamps = true;
-  options.ts_value = from.ts_value;
-  options.ts_echo = out.heard != nullptr && out.heard->has_timestamps ? out.heard->ts_echo : to.ts_value;
+  options.ts_value = f.has(Flow::kServerTimestamps) ? f.server_tcp.ts_value + f.down.stamp_offset : own_stamp(r);
+  options.ts_echo = out.heard != nullptr && out.heard->has_timestamps ? out.heard->ts_echo : f.client_tcp.ts_value;
+}
+void stamp_for_server(const Flow& f, const Outgoing& out, wire::TcpOptions& options) noexcept {
+  if (!f.has(Flow::kServerTimestamps)) return;
+  options.has_timestamps = true;
+  options.ts_value = f.client_tcp.ts_value;
+  options.ts_echo = out.heard != nullptr && out.heard->has_timestamps ? out.heard->ts_echo - f.down.stamp_offset : f.server_tcp.ts_value;
 }
 
 void trace_out(Resources& r, const Flow& f, TraceSide side, const wire::Header& h, const Outgoing& out, std::uint8_t shift) noexcept {
@@ -40,7 +46,7 @@ void trace_out(Resources& r, const Flow& f, TraceSide side, const wire::Header& 
 }
 
 // What the other end, or a mark that ended here, has to tell this one of congestion (RFC 3168 6.1).
-std::uint8_t with_echo(const Flow& f, std::uint8_t flags, std::uint8_t echo) noexcept {
+std::uint8_t with_echo(const Flow& f, std::uint8_t flags, std::uint16_t echo) noexcept {
   const bool is_owed = (f.option_flags & echo) != 0 && (flags & wire::kRst) == 0;
   return static_cast<std::uint8_t>(is_owed ? flags | wire::kEce : flags);
 }
@@ -51,6 +57,11 @@ Verdict stage(Resources& r, Outbox& outbox, const wire::Header& header, const Ou
   packet.bytes = static_cast<std::uint32_t>(out.payload + out.payload_bytes - packet.data);
   if (!outbox.push(packet)) r.counters.add(Drop::tx_full);
   return kForward;
+}
+
+// Before the server has answered there is nobody to talk to; only that we will not come any more can be said.
+bool is_reset_of_asked(const Flow& f, const Outgoing& out) noexcept {
+  return f.link == ServerLink::asked && (out.flags & wire::kRst) != 0;
 }
 
 void list_owing(Resources& r, Flow& f, std::uint8_t what) noexcept {
@@ -74,21 +85,25 @@ Verdict send_to_client(Resources& r, Flow& f, const Outgoing& out) noexcept {
   h.destination_port = f.client.port;
   h.seq = out.seq;
   h.ack = ack;
-  h.window = window_field(edge_for_client(r, f), ack, f.server_tcp.window_shift);
+  h.window = window_field(edge_for_client(r, f), ack, f.up.shift_shown);
   h.flags = with_echo(f, out.flags, Flow::kEceFromServer | Flow::kMarkTaken);
   h.ttl = f.server_tcp.ttl;
   h.traffic_class = out.traffic_class;
-  put_timestamps(f, f.server_tcp, f.client_tcp, out, h.options);
+  stamp_for_client(r, f, out, h.options);
   if (out.payload_bytes == 0) put_sack_for_client(r, f, ack, out.heard, out.twice, h.options);
   f.up.ack_shown = ack;
   f.owed_acks &= static_cast<std::uint8_t>(~Flow::kAckClient);
   ++r.packets_to_client;
   r.counters.add(Count::packets_to_clients);
-  if (r.trace != nullptr) trace_out(r, f, TraceSide::client, h, out, f.server_tcp.window_shift);
+  if (r.trace != nullptr) trace_out(r, f, TraceSide::client, h, out, f.up.shift_shown);
   return stage(r, r.to_client, h, out);
 }
 
 Verdict send_to_server(Resources& r, Flow& f, const Outgoing& out) noexcept {
+  if (f.link != ServerLink::up && !is_reset_of_asked(f, out)) {
+    r.chunks.put(out.packet.chunk);
+    return kHold;  // it has found its end here
+  }
   const SeqNum ack = ack_for_server(r, f);
   wire::Header h;  // member by member: as one initialiser it would be cleared whole first, and that costs as much as all of this
   h.source_mac = r.server_link.mac;
@@ -100,17 +115,17 @@ Verdict send_to_server(Resources& r, Flow& f, const Outgoing& out) noexcept {
   h.destination_port = f.route->server.port;
   h.seq = out.seq;
   h.ack = ack;
-  h.window = window_field(edge_for_server(r, f), ack, f.client_tcp.window_shift);
+  h.window = window_field(edge_for_server(r, f), ack, f.down.shift_shown);
   h.flags = with_echo(f, out.flags, Flow::kEceFromClient);
   h.ttl = f.client_tcp.ttl;
   h.traffic_class = out.traffic_class;
-  put_timestamps(f, f.client_tcp, f.server_tcp, out, h.options);
+  stamp_for_server(f, out, h.options);
   if (out.payload_bytes == 0) put_sack_for_server(r, f, ack, out.heard, out.twice, h.options);
   f.down.ack_shown = ack;
   f.owed_acks &= static_cast<std::uint8_t>(~Flow::kAckServer);
   ++r.packets_to_server;
   r.counters.add(Count::packets_to_servers);
-  if (r.trace != nullptr) trace_out(r, f, TraceSide::server, h, out, f.client_tcp.window_shift);
+  if (r.trace != nullptr) trace_out(r, f, TraceSide::server, h, out, f.down.shift_shown);
   return stage(r, r.to_server, h, out);
 }
 

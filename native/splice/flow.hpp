@@ -29,6 +29,8 @@ enum class FlowState : std::uint8_t {
   lingering,     // both ends have closed; late retransmissions are answered
 };
 
+/// How far the connection to the server is. In direct mode the client's own SYN makes it; in proxy mode it is ours and comes last.
+enum class ServerLink : std::uint8_t { none, asked /* our SYN is out */, up };
 /// A FIN that the device answers for: none yet, sent until acknowledged, acknowledged.
 enum class FinState : std::uint8_t { none, owed, acked };
 /// A KeyUpdate of our own: not due, or due before the next record.
@@ -59,6 +61,8 @@ struct Up {
   std::uint8_t epoch = 0;
   UpEnd end = UpEnd::open;
   FinState fin = FinState::none;  // our FIN to the server
+  std::uint8_t shift_shown = 0;   // of the windows the client is shown
+  std::uint16_t custodies = 0;    // times the direction went into custody; stays at its largest value
 };
 
 /// Server to client: plaintext comes, ciphertext goes.
@@ -76,6 +80,8 @@ struct Down {
   std::uint8_t epoch = 0;
   FinState fin = FinState::none;  // our close_notify and FIN to the client
   UpdateState update = UpdateState::none;
+  std::uint8_t shift_shown = 0;     // of the windows the server is shown
+  std::uint32_t stamp_offset = 0;   // the client sees the server's timestamps so much later (proxy mode: it saw ours first)
 };
 
 /// Keys of the epoch before, kept while spans of it may be unacknowledged.
@@ -98,9 +104,10 @@ struct Flow {
   SideState client_tcp, server_tcp;
   FlowState state = FlowState::free;
   Reset reset_reason = Reset::none;
-  std::uint8_t option_flags = 0;       // kTimestamps, kSack; and what is to be told of congestion (RFC 3168)
   std::uint8_t owed_acks = 0;          // kAckClient, kAckServer, kDuplicate: settled when the burst ends
   std::uint8_t answered_at = 0;        // when a segment that moves nothing was last answered, in quarter seconds modulo 256
+  ServerLink link = ServerLink::none;
+  std::uint16_t option_flags = 0;      // which end agreed on timestamps and SACK; what is to be told of congestion (RFC 3168)
   std::uint16_t max_fragment_bytes = 16384;
   MacAddress client_mac{};
   std::uint32_t index = 0, generation = 0;
@@ -119,6 +126,7 @@ struct Flow {
   std::uint32_t handshake = ~0U;       // index into the handshakes under way
   std::uint32_t opened_ms = 0;         // when its SYN came, modulo 2^32 (49 days)
   std::uint32_t client_rtt_us = 0;     // of the TCP handshake: where our own timer starts
+  std::uint32_t way_changed_ms = 0;    // when the up direction last changed between cut-through and custody, as opened_ms
 
   // Rarely needed.
   Tick expires;                        // of the handshake, of draining, of lingering
@@ -126,16 +134,16 @@ struct Flow {
   record::PostHandshakeReader post_handshake;
   record::TrafficSecret up_secret, down_secret;
 
-  static constexpr std::uint8_t kTimestamps = 1, kSack = 2, kScale = 4;   // kScale: the client offered a window scale
-  static constexpr std::uint8_t kEceFromServer = 8, kEceFromClient = 16;  // its newest segment echoed a mark: so do ours to the other
-  static constexpr std::uint8_t kMarkTaken = 32;                          // a marked segment ended in custody: we echo it, until CWR
-  static constexpr std::uint8_t kCwrToServer = 64;                        // came into custody: its next new data takes it along
+  static constexpr std::uint16_t kClientTimestamps = 1, kClientSack = 2, kClientScale = 4;  // what each end offered
+  static constexpr std::uint16_t kEceFromServer = 8, kEceFromClient = 16;  // its newest segment echoed a mark: so do ours to the other
+  static constexpr std::uint16_t kMarkTaken = 32;                          // a marked segment ended in custody: we echo it, until CWR
+  static constexpr std::uint16_t kCwrToServer = 64;                        // came into custody: its next new data takes it along
+  static constexpr std::uint16_t kServerTimestamps = 128, kServerSack = 256;
   static constexpr std::uint8_t kAckClient = 1, kAckServer = 2, kListed = 4;
-  [[nodiscard]] bool has_timestamps() const noexcept { return (option_flags & kTimestamps) != 0; }
-  void note(std::uint8_t flag, bool is_set) noexcept {
-    option_flags = static_cast<std::uint8_t>(is_set ? option_flags | flag : option_flags & ~flag);
+  [[nodiscard]] bool has(std::uint16_t option) const noexcept { return (option_flags & option) != 0; }
+  void note(std::uint16_t flag, bool is_set) noexcept {
+    option_flags = static_cast<std::uint16_t>(is_set ? option_flags | flag : option_flags & ~flag);
   }
-  [[nodiscard]] bool has_sack() const noexcept { return (option_flags & kSack) != 0; }
   /// The client's address as the server sees it.
   [[nodiscard]] const IpAddress& source() const noexcept { return route->has_pool ? route->pool : client.address; }
 };

@@ -60,6 +60,10 @@ struct Resources {
   ResentLog resent{};
   TraceSink* trace = nullptr;
   Tick now;
+  std::uint32_t stamp_origin = 0;  // of our own timestamps, so that they do not tell how long we run
 };
+
+/// Our own timestamp (RFC 7323), for who sees us before a server: milliseconds, as Linux counts.
+inline std::uint32_t own_stamp(const Resources& r) noexcept { return static_cast<std::uint32_t>(r.now.us / 1000) + r.stamp_origin; }
 
 }  // namespace cutwater::splice

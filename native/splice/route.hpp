@@ -1,4 +1,5 @@
-// Where a flow goes and under which rules: one immutable entry per service and server, shared by all its flows.
+// Where a flow goes and under which rules: one immutable entry per service and server, shared by all its flows,
+// and one more for a proxy service, without a server.
 // Thread: immutable, except `server_mac`, which its worker refreshes.
 #pragma once
 
@@ -33,6 +34,9 @@ struct End {
 };
 
 struct Route {
+  /// A door is the route of a proxy service's flow until its server is chosen: it leads nowhere yet.
+  enum class Kind : std::uint8_t { through, door };
+  Kind kind = Kind::through;
   End service;                // what the client talks to
   End server;                 // what we talk to on its behalf
   MacAddress server_mac{};

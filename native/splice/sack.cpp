@@ -6,7 +6,8 @@
 namespace cutwater::splice {
 namespace {
 
-std::size_t max_sack_blocks(const Flow& f) noexcept { return f.has_timestamps() ? 3 : 4; }  // 40 bytes of options
+// 40 bytes of options. `timestamps`: of the side that is told.
+std::size_t max_sack_blocks(const Flow& f, std::uint16_t timestamps) noexcept { return f.has(timestamps) ? 3 : 4; }
 
 // The blocks of one acknowledgement as they are written: a report of what came twice is first, and stays what it is.
 class Blocks {
@@ -155,8 +156,8 @@ void add_around(const Resources& r, const Reassembly& ahead, const wire::SackBlo
 
 void put_sack_for_client(Resources& r, const Flow& f, SeqNum ack, const wire::TcpOptions* heard,
                          const std::optional<wire::SackBlock>& twice, wire::TcpOptions& to) noexcept {
-  if (!f.has_sack()) return;
-  Blocks blocks(to, max_sack_blocks(f));
+  if (!f.has(Flow::kClientSack)) return;
+  Blocks blocks(to, max_sack_blocks(f, Flow::kClientTimestamps));
   if (twice) blocks.report(*twice);
   if (heard != nullptr) translate<UpWay>(r, f, f.up.spans, f.up.plain_una, ack, *heard, blocks);
   if (twice && before(ack, twice->end)) add_around(r, f.up.ahead, *twice, blocks);
@@ -165,8 +166,8 @@ void put_sack_for_client(Resources& r, const Flow& f, SeqNum ack, const wire::Tc
 
 void put_sack_for_server(Resources& r, const Flow& f, SeqNum ack, const wire::TcpOptions* heard,
                          const std::optional<wire::SackBlock>& twice, wire::TcpOptions& to) noexcept {
-  if (!f.has_sack()) return;
-  Blocks blocks(to, max_sack_blocks(f));
+  if (!f.has(Flow::kServerSack)) return;
+  Blocks blocks(to, max_sack_blocks(f, Flow::kServerTimestamps));
   if (twice) blocks.report(*twice);
   if (heard != nullptr) translate<DownWay>(r, f, f.down.spans, f.down.cipher_una, ack, *heard, blocks);
   if (twice && before(ack, twice->end)) add_around(r, f.down.ahead, *twice, blocks);

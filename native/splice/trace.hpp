@@ -24,6 +24,7 @@ enum class TraceNote : std::uint8_t {
   held,
   reset,
   passed,            // SYN or SYN-ACK: numbers kept, MSS and options rewritten
+  connecting,        // a SYN of our own
 };
 
 struct TraceRecord {

@@ -39,8 +39,9 @@ SeqNum ack_for_server(const Resources& r, const Flow& f) noexcept {
 
 SeqNum edge_for_client(const Resources& r, Flow& f) noexcept {
   SeqNum edge = f.up.cipher_next;
-  if (f.state == FlowState::handshake) {
-    edge += kHandshakeWindowBytes;
+  if (f.state == FlowState::handshake || f.link != ServerLink::up) {  // nobody to pass it on to yet: ours to keep
+    const std::uint32_t kept = f.custody != nullptr ? f.custody->queue.bytes() : 0;
+    edge += kHandshakeWindowBytes - std::min(kept, kHandshakeWindowBytes);
   } else if (f.custody != nullptr) {
     edge += f.custody->window(r);
   } else if (before(f.up.plain_next, f.up.server_edge)) {

@@ -299,7 +299,7 @@ Verdict up(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& pa
   f.note(Flow::kEceFromClient, s.has(wire::kEce));
   const bool is_keep_alive = s.payload_bytes == 0 && !s.has(wire::kFin) && s.seq + 1U == f.up.cipher_next &&
                              f.custody == nullptr && f.up.spans.empty();
-  if (is_keep_alive) return pass_keep_alive(r, f, s), kConsume;
+  if (is_keep_alive) return f.link == ServerLink::up ? pass_keep_alive(r, f, s) : owe_ack_to_client(r, f), kConsume;
   Verdict v = kConsume;
   if (s.payload_bytes != 0) v = take_payload(r, f, s, packet);
   if (f.state != FlowState::established && f.state != FlowState::lingering) return v;

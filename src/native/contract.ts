@@ -149,6 +149,10 @@ export interface FlowEntry {
   readonly downBytes: number
   readonly ageMs: number
   readonly idleMs: number
+  /** How long `up` has been what it is. */
+  readonly upSinceMs: number
+  /** How often `up` has been in custody; at most 65,535. */
+  readonly custodies: number
 }
 
 export interface BuildInfo {

@@ -7,7 +7,7 @@
 //                 7443 odd       ->  7080  a server that misbehaves
 //                 6443 absent    ->  6080  nobody
 //
-// Direct mode: clients connect to the server's own address. Each service exists once for IPv4 and once for IPv6.
+// Clients connect to the server's own address, in direct mode unless a service says otherwise. Each service exists once for IPv4 and once for IPv6.
 import type { ServiceInput } from '../../src/config/schema.js'
 import { buildLoadTool } from '../../bench/e2e/load-tool.js'
 import { Network, kAddresses } from '../../src/demo/network.js'
@@ -37,7 +37,7 @@ export const kServicePorts = {
 export type ServiceName = keyof typeof kServicePorts
 
 /** The options of a service beside its addresses. */
-export type ServiceTuning = Omit<ServiceInput, 'listen' | 'servers' | 'tls' | 'mode'> & {
+export type ServiceTuning = Omit<ServiceInput, 'listen' | 'servers' | 'tls'> & {
   readonly tls?: Partial<ServiceInput['tls']>
 }
 

@@ -2,6 +2,7 @@
 
 #include <ctime>
 #include <stdexcept>
+#include <utility>
 
 namespace cutwater::support {
 namespace {
@@ -45,16 +46,23 @@ std::shared_ptr<const path::Services> services_of(const RigPlan& plan, const Scr
   auto services = std::make_shared<path::Services>();
   path::Service service;
   service.name = "rig";
+  service.mode = plan.mode;
   service.address = server.host.address;
   service.port = kServicePort;
-  service.servers = {{.address = server.host.address, .port = kServerPort, .hop = {.mac = server.host.mac, .is_known = true}}};
+  for (std::uint8_t i = 0; i < plan.servers; ++i) {
+    service.servers.push_back({.address = address(plan.is_v6, 2, static_cast<std::uint8_t>(2 + i)), .port = kServerPort, .hop = {.mac = server.host.mac, .is_known = true}});
+  }
   const secure::Tls13Offer offer = secure::tls13_offer(secure::test::shop());
   service.hello = {.retry = plan.retry, .profile = {offer.suites, offer.groups, offer.follows_chacha}};
   service.truncation_forward = plan.truncation_forward;
   service.release_streaming = plan.release_streaming;
   service.idle_timeout_ms = plan.idle_timeout_ms;
   service.rekey_after_records = plan.rekey_after_records;
-  services->list.push_back(std::move(service));
+  services->list.push_back(service);
+  if (plan.second_port != 0) {
+    service.port = plan.second_port;
+    services->list.push_back(service);
+  }
   services->client = {.mac = mac(2), .mtu = 1500, .vlan = 0};
   services->server = {.mac = mac(3), .mtu = 1500, .vlan = 0};
   if (plan.adjust) plan.adjust(*services);
@@ -116,6 +124,7 @@ PathRig::PathRig(const RigPlan& plan)
                            .cookie_key = kCookieKey,
                            .wall_at_zero_s = std::time(nullptr),
                            .hash_seed = {0x9e37'79b9'7f4a'7c15, 0x243f'6a88'85a3'08d3},
+                           .syn_key = {0x1319'8a2e'0370'7344, 0xa409'3822'299f'31d0},
                            .aead = plan.aead},
           chunks_, secure_.link(0))),
       tls_(std::make_unique<secure::test::TlsClient>([&](SSL_CTX* context) { offer_suite(context, plan.suite); })) {
@@ -131,8 +140,31 @@ PathRig::~PathRig() = default;
 
 void PathRig::connect() {
   send(Side::client, client.syn(sim::kSyn));
-  send(Side::server, server.syn(sim::kSyn | sim::kAck));
+  if (plan_.mode == path::Mode::direct) server_answers();
   client_sends(0, 0);
+}
+
+void PathRig::connect_to_second() {
+  ScriptedEnd first = std::exchange(client, make_client(plan_));
+  auto tls = std::exchange(tls_, std::make_unique<secure::test::TlsClient>([&](SSL_CTX* context) { offer_suite(context, plan_.suite); }));
+  const std::size_t fed = std::exchange(fed_, 0);
+  client.peer_port = plan_.second_port;
+  connect();
+  for (int round = 0; round < 10 && !client.has_fin; ++round) {
+    tls_->step();
+    const std::size_t at = take_client_tls();
+    if (at != client.out.size()) client_sends(at, client.out.size() - at);
+    client_acks();
+  }
+  client = std::move(first);
+  tls_ = std::move(tls);
+  fed_ = fed;
+}
+
+void PathRig::be_server(std::uint8_t index) {
+  server.host.address = address(plan_.is_v6, 2, static_cast<std::uint8_t>(2 + index));
+  server.in.clear();
+  server.has_rst = false;
 }
 
 // What the client's TLS has to say goes out in full segments; what comes back is acknowledged at once.
@@ -143,7 +175,7 @@ void PathRig::handshake() {
     if (at == client.out.size() && is_done) break;
     for (; at < client.out.size(); at += 1400) client_sends(at, std::min<std::size_t>(1400, client.out.size() - at), sim::kAck | sim::kPsh);
     client_acks();
-    server_acks();
+    if (plan_.mode == path::Mode::direct) server_acks();
   }
   if (flow().state != splice::FlowState::established) throw std::runtime_error("the handshake failed");
 }

@@ -16,6 +16,8 @@
 namespace cutwater::support {
 
 struct RigPlan {
+  path::Mode mode = path::Mode::direct;     // direct or proxy
+  std::uint8_t servers = 1;                 // proxy: so many, at .2, .3 … of the server side; the scripted one moves by be_server()
   std::uint16_t suite = 0x1301;             // IANA; decides the version too
   bool is_v6 = false;
   bool has_sack = true, has_timestamps = false;
@@ -33,6 +35,7 @@ struct RigPlan {
   std::uint64_t rekey_after_records = 0;
   const record::Aead* aead = nullptr;
   std::function<void(path::Services&)> adjust{};  // what else the services shall be: virtual addresses, more servers
+  std::uint16_t second_port = 0;            // proxy: another service there, with the same servers
   secure::Pool* secure = nullptr;           // somebody else's, service 0 configured; nullptr: one of its own
 };
 
@@ -61,9 +64,14 @@ class PathRig {
   [[nodiscard]] secure::test::TlsClient& tls() { return *tls_; }
 
   // Set-up.
-  void connect();    // SYN, SYN-ACK, ACK
+  void connect();    // SYN, SYN-ACK, ACK; in proxy mode without the server
   void handshake();  // hello to Finished, everything delivered and acknowledged
   void establish() { connect(), handshake(), clear(); }
+  // Proxy mode.
+  /// From here on the scripted server is the one of that index.
+  void be_server(std::uint8_t index);
+  /// Its answer to our SYN.
+  void server_answers() { send(Side::server, server.syn(sim::kSyn | sim::kAck)); }
 
   // Streams.
   /// Has the client's TLS write `text` as one record; it is appended to client.out, not sent. Returns: where it begins there.
@@ -106,6 +114,9 @@ class PathRig {
   [[nodiscard]] port::ChunkPool& chunks() { return chunks_; }
   [[nodiscard]] path::FlowView flow();  // of the only flow; state `free` when there is none
   [[nodiscard]] Tick now() const { return now_; }
+
+  /// The same client, from the same port, at the second service: a TLS handshake of its own, driven to its end.
+  void connect_to_second();
 
   static std::string pattern(std::size_t bytes, std::size_t from = 0);
 

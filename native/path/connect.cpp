@@ -1,0 +1,154 @@
+// Proxy mode, the server's end: once TLS is up and the client's wishes are known a server is chosen, and the device opens a
+// connection of its own to it, from the client's address and with the client's numbers. When the server has answered, the two
+// ends of the flow differ by constants (numbers down, window scale, timestamps) and the splice is that of direct mode.
+// Implements: A9, A11.
+#include <algorithm>
+
+#include "path/state.hpp"
+#include "path/syn_options.hpp"
+#include "splice/close.hpp"
+#include "splice/emit.hpp"
+#include "splice/up.hpp"
+
+namespace cutwater::path {
+namespace {
+
+using splice::Flow;
+using splice::FlowState;
+using splice::ServerLink;
+
+constexpr std::uint64_t kFirstSynUs = 1'000'000;  // RFC 6298 2.1, doubled each time
+constexpr std::uint8_t kSynsPerServer = 2;        // three seconds; another server is the better bet then
+
+// Never one that was asked before.
+bool choose_server(State& s, Flow& f, Handshake& h) noexcept {
+  Listener* listener = s.route_sets.back().find(f.route->service.address, f.route->service.port);
+  if (listener == nullptr || h.tried_count == Handshake::kMaxTried) return false;  // its service is gone meanwhile; or enough
+  if (place_beside(s, *listener, f, {h.tried.data(), h.tried_count}) != Drop::none) return false;
+  if (h.tried_count != 0) s.counters.add(Count::flows_moved);
+  if (const auto index = server_of(*listener, f)) h.tried[h.tried_count++] = *index;
+  return true;
+}
+
+void trace_syn(State& s, const Flow& f, const wire::Header& h) noexcept {
+  s.r.trace->record({.at_us = s.r.now.us, .flow = f.index, .side = splice::TraceSide::server, .direction = splice::TraceDirection::tx,
+                     .flags = h.flags, .note = splice::TraceNote::connecting, .seq = h.seq.value, .ack = 0, .window = h.window});
+}
+
+void send_syn(State& s, Flow& f, Handshake& handshake) noexcept {
+  const bool is_v4 = f.route->server.address.is_v4();
+  const bool has_stamps = f.has(Flow::kClientTimestamps);
+  const auto client_mss = static_cast<std::uint32_t>(f.client_tcp.mss + (has_stamps ? kTimestampBytes : 0));
+  const auto room = static_cast<std::uint32_t>(std::max<int>(static_cast<int>(client_mss - f.suite->overhead_bytes()), kMinMss));
+  const std::int32_t window = f.down.client_edge - f.down.cipher_next;
+  wire::Header h{.source_mac = s.r.server_link.mac,
+                 .destination_mac = f.route->server_mac,
+                 .vlan = s.r.server_link.vlan,
+                 .source = &f.source(),
+                 .destination = &f.route->server.address,
+                 .source_port = f.source_port,
+                 .destination_port = f.route->server.port,
+                 .seq = f.up.first_plain - 1U,
+                 .ack = {},
+                 .window = static_cast<std::uint16_t>(std::clamp(window, 0, 0xffff)),
+                 .flags = wire::kSyn,
+                 .ttl = f.client_tcp.ttl,
+                 .traffic_class = 0,
+                 .options = {}};
+  h.options.mss = static_cast<std::uint16_t>(std::min<std::uint32_t>(room, link_mss(s.r.server_link, is_v4)));
+  h.options.window_scale = static_cast<std::int8_t>(f.client_tcp.window_shift);
+  h.options.has_sack_permitted = f.has(Flow::kClientSack);
+  h.options.has_timestamps = has_stamps;
+  h.options.ts_value = f.client_tcp.ts_value;
+  f.expires = s.r.now + (kFirstSynUs << handshake.syns);
+  ++handshake.syns;
+  s.counters.add(Count::connects_sent);
+  s.counters.add(Count::packets_to_servers);
+  if (const Verdict v = send_bare(s, h, s.r.to_server); v.action == Action::drop) s.counters.add(v.reason);
+  if (s.r.trace != nullptr) trace_syn(s, f, h);
+  splice::arm(s.r, f);
+}
+
+// Nobody is left to ask: the client hears of it in TLS.
+void give_up(State& s, Flow& f, Reset reason) noexcept {
+  f.link = ServerLink::none;
+  drop_handshake(s, f);
+  splice::fail(s.r, f, reason, record::Alert::internal_error);
+}
+
+void ask_next(State& s, Flow& f, Reset reason) noexcept {
+  Handshake* h = handshake_of(s, f);
+  if (h == nullptr) return give_up(s, f, reason);
+  if (!choose_server(s, f, *h)) return give_up(s, f, reason);
+  f.link = ServerLink::asked;
+  h->syns = 0;
+  send_syn(s, f, *h);
+}
+
+void learn_options(State& s, Flow& f, const wire::Segment& seg) noexcept {
+  const bool is_v4 = seg.source.is_v4();
+  const bool has_stamps = f.has(Flow::kClientTimestamps) && seg.options.has_timestamps;
+  const bool has_sack = f.has(Flow::kClientSack) && seg.options.has_sack_permitted;
+  f.option_flags |= static_cast<std::uint16_t>((has_stamps ? Flow::kServerTimestamps : 0) | (has_sack ? Flow::kServerSack : 0));
+  const std::uint16_t mss = std::max(std::min(offered_mss(seg.options, is_v4), link_mss(s.r.server_link, is_v4)), kMinMss);
+  f.server_tcp.mss = static_cast<std::uint16_t>(mss - (has_stamps ? kTimestampBytes : 0));
+  f.server_tcp.window_shift = static_cast<std::uint8_t>(std::max<int>(seg.options.window_scale, 0));
+  f.down.shift_shown = seg.options.window_scale >= 0 ? f.client_tcp.window_shift : std::uint8_t{0};
+  f.server_tcp.ttl = static_cast<std::uint8_t>(seg.ttl > 1 ? seg.ttl - 1 : 1);
+  f.server_tcp.ts_value = seg.options.ts_value;
+  f.down.stamp_offset = has_stamps ? splice::own_stamp(s.r) - seg.options.ts_value : 0;
+}
+
+// From here on the two ends differ by constants. What went to the client so far stands before the server's first byte.
+void join_streams(State& s, Flow& f, const wire::Segment& seg) noexcept {
+  f.down.plain_next = f.down.first_plain = f.down.ack_shown = f.down.edge_shown = seg.seq + 1U;
+  f.down.spans.each(s.r.spans, [&](splice::Span& span) {
+    span.plain_begin = f.down.plain_next;
+    return true;
+  });
+  f.up.server_edge = seg.ack + seg.window;
+  f.link = ServerLink::up;
+  if (f.custody == nullptr) return;
+  f.custody->control.start(f.up.first_plain, f.server_tcp.mss, f.up.server_edge, f.has(Flow::kServerSack));
+}
+
+}  // namespace
+
+void connect(State& s, Flow& f) noexcept {
+  if (f.link == ServerLink::none) ask_next(s, f, Reset::server_unreachable);
+}
+
+Verdict take_connect_answer(State& s, Work& w) noexcept {
+  Flow& f = *w.flow;
+  const wire::Segment& seg = w.segment;
+  if (!seg.has(wire::kAck)) return dropped(Drop::bad_flags);
+  if (seg.ack != f.up.first_plain) return refuse(s, Side::server, w);  // it remembers another connection: RFC 9293 3.10.7.3
+  if (seg.has(wire::kRst)) {
+    note_failure(s, f, balance::Failing::connect);
+    ask_next(s, f, Reset::server_refused);
+    return kConsume;
+  }
+  if (!seg.has(wire::kSyn)) return dropped(Drop::bad_flags);
+  f.route->tally->note_success(balance::Failing::connect);
+  learn_options(s, f, seg);
+  join_streams(s, f, seg);
+  drop_handshake(s, f);
+  f.last_active = s.r.now;
+  s.timers.disarm(f.index);
+  splice::owe_ack_to_server(s.r, f);
+  splice::owe_ack_to_client(s.r, f);  // the server's window is the client's now
+  splice::go_on(s.r, f);
+  return kConsume;
+}
+
+void on_connect_timer(State& s, Flow& f) noexcept {
+  if (f.expires > s.r.now) return;
+  if (f.link == ServerLink::none) return splice::reset_both(s.r, f, Reset::handshake_timeout);  // it never said what it wanted
+  Handshake* h = handshake_of(s, f);
+  if (h != nullptr && h->syns < kSynsPerServer) return send_syn(s, f, *h);
+  note_failure(s, f, balance::Failing::connect);
+  splice::reset_server(s.r, f);
+  ask_next(s, f, Reset::server_unreachable);
+}
+
+}  // namespace cutwater::path
