@@ -207,7 +207,8 @@ export class Appliance {
 
 async function load(source: ConfigSource): Promise<{ config: Config; identities: Identities }> {
   const config = typeof source === 'string' ? await readConfig(source) : parseConfig(source)
-  return { config, identities: await readIdentities(config) }
+  const keys = config.secure.place === 'process' ? 'named' : 'read'
+  return { config, identities: await readIdentities(config, new Date(), keys) }
 }
 
 function toWanted(config: Config, { services }: Identities): Wanted {

@@ -9,7 +9,7 @@ const root = join(dirname(dirname(fileURLToPath(import.meta.url))), 'native')
 
 /** From the top down; folders of one line are neighbours. */
 const levels = [
-  ['addon'],
+  ['addon', 'processor'],
   ['engine'],
   ['path'],
   ['session', 'hello', 'secure'],

@@ -14,6 +14,7 @@ export const handshakeTexts = {
   client_alert: 'the client gave up with a fatal alert',
   bad_finished: 'the client’s Finished does not match the handshake: damaged, or tampered with',
   deadline: 'waited in the queue of the secure processors until it was too late',
+  processor_lost: 'the process of the secure processors ended while it worked on it',
   overload: 'the queue of the secure processors was full, or as many handshakes were under way as may be',
   internal: 'a fault of ours',
   no_extended_master_secret: 'a TLS 1.2 client without extended master secret (RFC 7627)',
@@ -32,6 +33,7 @@ export const engineCounters = {
     'packets lost before the path: too long, no free chunk, or dropped by the kernel because a ring was full',
   port_tx_lost: 'packets that a device did not take, or that cannot be sent',
   handshakes_alive: 'TLS handshakes under way',
+  secure_restarts: 'starts of the secure processors’ process after its first: it had ended, or did not answer',
 }
 
 /** By counter. Every drop, reset and handshake failure has some. */
@@ -110,10 +112,13 @@ export const advice = {
   handshake_bad_finished: 'Rare: nothing. From one network: something on the way changes packets',
   handshake_deadline: 'Raise `secureThreads`',
   handshake_overload: 'Raise `secureThreads`, or look for a flood',
+  handshake_processor_lost:
+    'Look for why `cutwater-secure` ended: the system’s log, its memory. Clients try again by themselves',
   handshake_internal: 'Report it, with the event’s text',
   handshake_no_extended_master_secret: 'Update the client',
   handshake_too_large: 'Nothing: hostile, or far too large client certificates',
 
+  secure_restarts: 'Growing: look for why `cutwater-secure` ends',
   chunks_free: 'Near 0 for long: raise `chunks`',
   port_rx_lost: 'Growing: the workers do not keep up, or `chunks` is too small',
   port_tx_lost: 'Growing: the device is saturated',

@@ -19,10 +19,13 @@ Exit codes: 0 ready, 1 something is missing or failed (the last lines say what),
 
 /** Which steps a purpose takes, and which targets of the native build. */
 const purposes = {
-  build: { packages: ['build'], targets: ['cutwater_addon'] },
-  demo: { packages: ['build', 'demo'], targets: ['cutwater_addon'] },
-  test: { packages: ['build', 'test'], targets: ['cutwater_addon', 'cutwater_tests', 'cutwater-relay'] },
-  bench: { packages: ['build', 'bench'], targets: ['cutwater_addon'] },
+  build: { packages: ['build'], targets: ['cutwater_addon', 'cutwater-secure'] },
+  demo: { packages: ['build', 'demo'], targets: ['cutwater_addon', 'cutwater-secure'] },
+  test: {
+    packages: ['build', 'test'],
+    targets: ['cutwater_addon', 'cutwater-secure', 'cutwater_tests', 'cutwater-relay'],
+  },
+  bench: { packages: ['build', 'bench'], targets: ['cutwater_addon', 'cutwater-secure'] },
   fuzz: { packages: ['build', 'fuzz'], targets: [] },
   sanitize: { packages: ['build', 'sanitize'], targets: [] },
 }

@@ -94,6 +94,9 @@ EngineConfig to_config(const Field& field) {
           .workers = field["workers"].integer<std::uint32_t>(),
           .first_cpu = field["firstCpu"].integer<int>(),
           .secure_threads = field["secureThreads"].integer<std::uint32_t>(),
+          .secure_place = field["securePlace"].choice<secure::Place>(
+              {{"thread", secure::Place::thread}, {"process", secure::Place::process}}),
+          .secure_program = field["secureProgram"].text(),
           .max_flows = field["maxFlows"].integer<std::uint32_t>(),
           .chunks = field["chunks"].integer<std::uint32_t>(),
           .busy_poll_us = field["busyPollUs"].integer<std::uint32_t>(),

@@ -57,6 +57,8 @@ struct EngineConfig {
   std::uint32_t workers = 1;
   int first_cpu = -1;                   // -1: not pinned
   std::uint32_t secure_threads = 1;
+  secure::Place secure_place = secure::Place::thread;
+  std::string secure_program;           // the path of cutwater-secure, for Place::process
   std::uint32_t max_flows = 65'536;     // per worker
   std::uint32_t chunks = 16'384;        // per worker; 4 KiB each
   std::uint32_t busy_poll_us = 50;      // a worker that found nothing for so long sleeps in poll(); ~0: never sleeps

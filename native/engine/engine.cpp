@@ -86,6 +86,7 @@ struct Engine::Impl {
   Result<StartReport, Error> start(const EngineConfig& wanted);
   Result<bool, Error> check(const std::vector<ServiceConfig>& wanted) const;
   Result<bool, Error> use(const std::vector<ServiceConfig>& wanted, std::vector<std::string>& notes);
+  std::string start_secure();
   void start_workers();
   void keep_house();
   void follow_hops();
@@ -110,7 +111,7 @@ Result<bool, Error> Engine::Impl::check(const std::vector<ServiceConfig>& wanted
     if (service.client_interface != wanted[0].client_interface || service.server_interface != wanted[0].server_interface) {
       return error(ErrorCode::config_invalid, where + ": this version runs all services between the same two interfaces");
     }
-    if (const std::string wrong = secure::check(service.tls); !wrong.empty()) {
+    if (const std::string wrong = secure->check(service.tls); !wrong.empty()) {
       return error(ErrorCode::certificate_invalid, where + ".tls: " + wrong);
     }
   }
@@ -121,13 +122,14 @@ Result<StartReport, Error> Engine::Impl::start(const EngineConfig& wanted) {
   config = wanted;
   started_at = clock_now();
   if (config.services.empty()) return error(ErrorCode::config_invalid, "services: at least one is needed");
-  if (const auto checked = check(config.services); !checked) return Failure{checked.error()};
   if (config.workers == 0 || config.workers > kMaxWorkers) {
     return error(ErrorCode::config_invalid, "workers: 1 to " + std::to_string(kMaxWorkers));
   }
   if (!config.aead.empty() && record::find_aead(config.aead) == nullptr) {
     return error(ErrorCode::config_invalid, "aead: \"" + config.aead + "\" is not built in, or this machine cannot run it");
   }
+  if (const std::string wrong = start_secure(); !wrong.empty()) return error(ErrorCode::config_invalid, wrong);
+  if (const auto checked = check(config.services); !checked) return Failure{checked.error()};
   auto opened = open_ports(config);
   if (!opened) return error(ErrorCode::port_unavailable, opened.error());
   ports = std::move(*opened);
@@ -135,13 +137,6 @@ Result<StartReport, Error> Engine::Impl::start(const EngineConfig& wanted) {
   if (!neighbours) return error(ErrorCode::port_unavailable, neighbours.error());
   hops = std::move(*neighbours);
 
-  secure = std::make_unique<secure::Pool>(secure::PoolConfig{.threads = std::max(config.secure_threads, 1U),
-                                                             .links = config.workers,
-                                                             .first_cpu = -1,
-                                                             .clock = clock_now,
-                                                             .wake = [this](std::uint32_t link) { if (link < workers.size()) workers[link]->wake(); },
-                                                             .key_log_path = config.key_log_path});
-  if (!secure->key_log_error().empty()) return error(ErrorCode::config_invalid, "keyLog: " + secure->key_log_error());
   StartReport report{.ports = {}, .aead = {}, .notes = ports.notes};
   start_workers();
   if (const auto used = use(config.services, report.notes); !used) return Failure{used.error()};
@@ -151,6 +146,21 @@ Result<StartReport, Error> Engine::Impl::start(const EngineConfig& wanted) {
   report.ports = ports.reports;
   report.aead = std::string((config.aead.empty() ? record::default_aead() : *record::find_aead(config.aead)).name);
   return report;
+}
+
+// First of all, since it judges the services' options. Returns: what is wrong, or an empty string.
+std::string Engine::Impl::start_secure() {
+  const bool is_process = config.secure_place == secure::Place::process;
+  secure = std::make_unique<secure::Pool>(secure::PoolConfig{.threads = std::max(config.secure_threads, 1U),
+                                                             .links = config.workers,
+                                                             .first_cpu = -1,
+                                                             .clock = clock_now,
+                                                             .wake = [this](std::uint32_t link) { if (link < workers.size()) workers[link]->wake(); },
+                                                             .key_log_path = config.key_log_path,
+                                                             .place = config.secure_place,
+                                                             .program = config.secure_program});
+  if (secure->failure().empty()) return {};
+  return (is_process ? "secure: " : "keyLog: ") + secure->failure();
 }
 
 // Made, not started: the path is configured by the control side before its thread runs.
@@ -335,7 +345,10 @@ std::vector<Counter> Engine::counters() const {
   out.push_back({"drop_handover_full", "", handover_full});
   out.push_back({"port_rx_lost", "", rx_lost});
   out.push_back({"port_tx_lost", "", tx_lost});
-  if (impl_->secure) out.push_back({"handshakes_alive", "", impl_->secure->stats().alive});
+  if (impl_->secure) {
+    out.push_back({"handshakes_alive", "", impl_->secure->stats().alive});
+    out.push_back({"secure_restarts", "", impl_->secure->stats().restarts});
+  }
   return out;
 }
 

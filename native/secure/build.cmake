@@ -4,3 +4,13 @@ target_link_options(cutwater PUBLIC LINKER:--wrap=__sprintf_chk LINKER:-u,__wrap
 foreach(name EVP_KDF_fetch EVP_KDF_derive EVP_Q_mac)
   target_link_options(cutwater PUBLIC LINKER:--wrap=${name} LINKER:-u,__wrap_${name})
 endforeach()
+
+# The secure processors as a process of their own, beside the add-on.
+add_executable(cutwater-secure native/processor/main.cpp)
+target_link_libraries(cutwater-secure PRIVATE cutwater)
+set(CUTWATER_SECURE_FOLDER ${CMAKE_BINARY_DIR})
+if(CMAKE_JS_INC)
+  set(CUTWATER_SECURE_FOLDER ${CMAKE_LIBRARY_OUTPUT_DIRECTORY})
+endif()
+set_target_properties(cutwater-secure PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CUTWATER_SECURE_FOLDER})
+set(CUTWATER_SECURE_PROGRAM ${CUTWATER_SECURE_FOLDER}/cutwater-secure)

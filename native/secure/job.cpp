@@ -38,6 +38,8 @@ std::string_view to_string(HandshakeFailure failure) noexcept {
       return "no_extended_master_secret";
     case HandshakeFailure::too_large:
       return "too_large";
+    case HandshakeFailure::processor_lost:
+      return "processor_lost";
   }
   return "unknown";
 }

@@ -55,8 +55,9 @@ enum class HandshakeFailure : std::uint8_t {
   internal,                   // ours: see the event's text
   no_extended_master_secret,  // a TLS 1.2 client without it (RFC 7627): refused, its sessions could be mixed up
   too_large,                  // the client sent more handshake bytes than any honest one: client's fault
+  processor_lost,             // the secure processor's process ended while it had the handshake
 };
-inline constexpr std::size_t kHandshakeFailures = 17;  // how many names the list has, for counters
+inline constexpr std::size_t kHandshakeFailures = 18;  // how many names the list has, for counters
 std::string_view to_string(HandshakeFailure failure) noexcept;
 
 /// Everything the fast path needs to go on without the TLS object, which is freed.
@@ -67,6 +68,7 @@ struct Established {
   std::uint64_t up_number = 0, down_number = 0;  // next record numbers (down: after the tickets; TLS 1.2: 1 each)
   std::uint16_t max_fragment_bytes = 16384;      // max_fragment_length, when the client asked
   bool is_resumed = false;
+  std::vector<std::uint8_t> session_id;          // the processor's own; the client may have been given another (H5)
   std::string server_name, protocol, client_subject;  // SNI, ALPN, subject of the client's certificate
 };
 

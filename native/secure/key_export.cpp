@@ -99,6 +99,9 @@ std::unique_ptr<Established> export_established(SSL* ssl, ApplicationSecrets&& s
   }
   out->max_fragment_bytes = max_fragment(ssl);
   out->is_resumed = SSL_session_reused(ssl) == 1;
+  unsigned int id_bytes = 0;
+  const unsigned char* id = SSL_SESSION_get_id(SSL_get_session(ssl), &id_bytes);
+  out->session_id.assign(id, id + id_bytes);
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (name != nullptr) out->server_name = name;
   const unsigned char* protocol = nullptr;

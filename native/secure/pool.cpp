@@ -10,15 +10,15 @@
 #include <chrono>
 #include <thread>
 
+#include "secure/carrier.hpp"
 #include "secure/processor.hpp"
+#include "secure/processor_process.hpp"
 
 namespace cutwater::secure {
 
 namespace {
 
 constexpr std::size_t kBudget = 32;  // requests a lane gets before the next one's turn
-constexpr int kReapEveryMs = 100;    // how often a sleeping thread looks for handshakes past their deadline
-constexpr int kRetryHeldMs = 1;      // how soon it tries again where a worker's ring was full
 
 Tick steady_now() {
   const auto since = std::chrono::steady_clock::now().time_since_epoch();
@@ -41,11 +41,11 @@ class Bell {
   [[nodiscard]] bool is_asleep() const noexcept { return is_asleep_.load(std::memory_order_relaxed); }
   /// The owner. `is_idle` is asked after the intention to sleep is visible.
   template <class IsIdle>
-  void sleep(int timeout_ms, IsIdle is_idle) noexcept {
+  void sleep(int timeout_ms, LaneServer::Source source, IsIdle is_idle) noexcept {
     is_asleep_.exchange(true, std::memory_order_acq_rel);
     if (is_idle()) {
-      pollfd wait{event_, POLLIN, 0};
-      ::poll(&wait, 1, timeout_ms);
+      pollfd waits[] = {{event_, POLLIN, 0}, {source.file, source.events, 0}};
+      ::poll(waits, 2, timeout_ms);
     }
     is_asleep_.exchange(false, std::memory_order_acq_rel);
     eventfd_t rings;
@@ -85,8 +85,9 @@ std::size_t Link::backlog() const noexcept {
 
 struct Pool::Impl {
   struct Thread {
-    explicit Thread(ProcessorShared& shared, std::vector<Lane*> lanes) : processor(shared, std::move(lanes)) {}
-    Processor processor;
+    explicit Thread(std::unique_ptr<LaneServer> given) : server(std::move(given)) {}
+    std::unique_ptr<LaneServer> server;
+    Carrier* carrier = nullptr;  // the server, where it is one
     Bell bell;
     std::thread thread;
   };
@@ -94,25 +95,28 @@ struct Pool::Impl {
   explicit Impl(PoolConfig given);
   ~Impl();
   std::vector<Lane*> lanes_of(std::size_t thread) const;
+  void make_thread(std::size_t index);
+  std::string start_process();
   void run(Thread& thread);
   void start(Thread& thread, std::size_t index);
 
   PoolConfig config;
   std::unique_ptr<KeyLog> key_log;
-  std::string key_log_error;
+  std::string failure;
   std::shared_ptr<Resumption> resumption;
   ProcessorShared shared;
   std::vector<std::unique_ptr<Link>> links;
   std::vector<std::unique_ptr<Thread>> threads;  // one without a thread when threads == 0
+  std::unique_ptr<ProcessorProcess> process;     // Place::process
   std::atomic<bool> is_stopping{false};
 };
 
 Pool::Impl::Impl(PoolConfig given) : config(std::move(given)) {
   start_openssl();
   if (!config.clock) config.clock = steady_now;
-  if (!config.key_log_path.empty()) {
+  if (!config.key_log_path.empty() && config.place == Place::thread) {
     key_log = std::make_unique<KeyLog>(config.key_log_path);
-    key_log_error = key_log->error();
+    failure = key_log->error();
   }
   resumption = std::make_shared<Resumption>(config.clock);
   shared.clock = config.clock;
@@ -120,11 +124,43 @@ Pool::Impl::Impl(PoolConfig given) : config(std::move(given)) {
   shared.key_log = key_log.get();
   const std::uint32_t lanes = std::max(config.threads, 1U);
   for (std::uint32_t i = 0; i < config.links; ++i) links.push_back(std::make_unique<Link>(lanes));
-  for (std::size_t i = 0; i < lanes; ++i) threads.push_back(std::make_unique<Thread>(shared, lanes_of(i)));
+  for (std::size_t i = 0; i < lanes; ++i) make_thread(i);
   for (std::size_t i = 0; i < config.threads; ++i) start(*threads[i], i);
+  if (config.place == Place::process) failure = start_process();
+}
+
+void Pool::Impl::make_thread(std::size_t index) {
+  if (config.place == Place::thread) {
+    threads.push_back(std::make_unique<Thread>(std::make_unique<Processor>(shared, lanes_of(index))));
+    return;
+  }
+  auto carrier = std::make_unique<Carrier>(shared, lanes_of(index));
+  Carrier* const known = carrier.get();
+  threads.push_back(std::make_unique<Thread>(std::move(carrier)));
+  threads.back()->carrier = known;
+}
+
+std::string Pool::Impl::start_process() {
+  process = std::make_unique<ProcessorProcess>(ProcessorProcessConfig{
+      .program = config.program,
+      .threads = static_cast<std::uint32_t>(threads.size()),
+      .lanes = config.links,
+      .max_handshakes = config.max_handshakes,
+      .key_log_path = config.key_log_path,
+      .connect = [this](std::size_t thread, int file) {
+        threads[thread]->carrier->connect(file);
+        threads[thread]->bell.ring();
+      },
+      .is_stuck = [this] {
+        const Tick now = config.clock();
+        return std::any_of(threads.begin(), threads.end(),
+                           [&](const auto& thread) { return thread->carrier->is_stuck(now, config.process_patience_us); });
+      }});
+  return process->start();
 }
 
 Pool::Impl::~Impl() {
+  process.reset();  // its keeper offers connections to the threads: it goes first
   is_stopping.store(true, std::memory_order_release);  // pairs with run()
   for (const auto& thread : threads) thread->bell.ring();
   for (const auto& thread : threads) {
@@ -150,13 +186,12 @@ void Pool::Impl::start(Thread& thread, std::size_t index) {
 }
 
 void Pool::Impl::run(Thread& thread) {
-  Processor& processor = thread.processor;
-  const auto is_idle = [&] { return !processor.has_requests() && !is_stopping.load(std::memory_order_acquire); };
+  LaneServer& server = *thread.server;
+  const auto is_idle = [&] { return !server.has_requests() && !is_stopping.load(std::memory_order_acquire); };
   while (!is_stopping.load(std::memory_order_acquire)) {
-    processor.reap();  // first: run() tells the workers of its replies too
-    if (processor.run(kBudget, config.wake)) continue;
-    const int timeout_ms = processor.has_held_replies() ? kRetryHeldMs : processor.has_handshakes() ? kReapEveryMs : -1;
-    thread.bell.sleep(timeout_ms, is_idle);
+    server.reap();  // first: run() tells the workers of its replies too
+    if (server.run(kBudget, config.wake)) continue;
+    thread.bell.sleep(server.sleep_ms(), server.source(), is_idle);
   }
 }
 
@@ -165,20 +200,27 @@ Pool::Pool(PoolConfig config) : impl_(std::make_unique<Impl>(std::move(config)))
 Pool::~Pool() = default;
 
 std::string Pool::configure(std::uint32_t index, const ServiceTls& service) {
+  if (impl_->process != nullptr) return impl_->process->configure(index, service);
   auto built = ServiceContext::build(service, impl_->resumption);
   if (!built) return built.error();
   impl_->shared.services.put(index, std::move(*built));
   return {};
 }
 
-const std::string& Pool::key_log_error() const noexcept { return impl_->key_log_error; }
+std::string Pool::check(const ServiceTls& service) {
+  return impl_->process != nullptr ? impl_->process->check(service) : secure::check(service);
+}
+
+const std::string& Pool::failure() const noexcept { return impl_->failure; }
+
+int Pool::process_id() const noexcept { return impl_->process == nullptr ? 0 : impl_->process->pid(); }
 
 Link& Pool::link(std::uint32_t index) noexcept { return *impl_->links[index]; }
 
 void Pool::run_pending() {
-  Processor& processor = impl_->threads.front()->processor;
-  processor.reap();
-  while (processor.run(kBudget, impl_->config.wake)) {
+  LaneServer& server = *impl_->threads.front()->server;
+  server.reap();
+  while (server.run(kBudget, impl_->config.wake)) {
   }
 }
 
@@ -188,7 +230,8 @@ PoolStats Pool::stats() const noexcept {
   return {.handshakes = shared.handshakes.load(relaxed),
           .resumed = shared.resumed.load(relaxed),
           .failed = shared.failed.load(relaxed),
-          .alive = shared.alive.load(relaxed)};
+          .alive = shared.alive.load(relaxed),
+          .restarts = impl_->process == nullptr ? 0 : impl_->process->restarts()};
 }
 
 bool Pool::is_working() const noexcept {

@@ -44,6 +44,12 @@ class Link {
   std::size_t next_ = 0;  // where poll() looks first
 };
 
+/// Where handshakes are worked on, and private keys are.
+enum class Place : std::uint8_t {
+  thread,   // threads of this process
+  process,  // threads of another process, which alone reads the key files
+};
+
 struct PoolConfig {
   std::uint32_t threads = 1;                          // 0: no threads; the caller runs run_pending() (simulator, tests)
   std::uint32_t links = 1;                            // one per worker
@@ -52,17 +58,21 @@ struct PoolConfig {
   std::function<Tick()> clock = {};                   // for deadlines; the same clock as the workers'
   std::function<void(std::uint32_t link)> wake = {};  // called after replies were pushed for that link; may be empty
   std::string key_log_path = {};                      // SSLKEYLOGFILE-style output, only when configured
+  Place place = Place::thread;
+  std::string program = {};                           // of cutwater-secure, for Place::process
+  std::uint64_t process_patience_us = 5'000'000;      // a process that owes an answer for so long hangs, and is ended
 };
 
 struct PoolStats {
   std::uint64_t handshakes = 0;  // established, resumed ones included
   std::uint64_t resumed = 0, failed = 0;
-  std::uint64_t alive = 0;  // TLS objects now
+  std::uint64_t alive = 0;     // TLS objects now
+  std::uint64_t restarts = 0;  // of the processors' process
 };
 
 class Pool {
  public:
-  /// Starts the threads. A key log file that cannot be opened is reported by key_log_error(); nothing is logged then.
+  /// Starts the threads, and the process where they work elsewhere. What went wrong is failure().
   explicit Pool(PoolConfig config);
   ~Pool();  // stops and joins
   Pool(const Pool&) = delete;
@@ -71,8 +81,13 @@ class Pool {
   /// Puts (or replaces) the context of service `index`. Handshakes under way keep the old one.
   /// Returns: an empty string, or what is wrong; then nothing has changed.
   std::string configure(std::uint32_t index, const ServiceTls& service);
-  /// Why the key log file could not be opened; empty when it could, or none is wanted.
-  [[nodiscard]] const std::string& key_log_error() const noexcept;
+  /// Whether configure() would take these options: an empty string, or what is wrong. In Place::process the key files are read
+  /// there, and `service` holds their names alone.
+  std::string check(const ServiceTls& service);
+  /// Why it cannot work: a key log file that cannot be opened, a process that does not start. Empty when it can.
+  [[nodiscard]] const std::string& failure() const noexcept;
+  /// The processors' process; 0: they are threads of this one, or it does not run now.
+  [[nodiscard]] int process_id() const noexcept;
   /// Worker `index`'s end. A handshake stays on the thread that started it.
   Link& link(std::uint32_t index) noexcept;
   /// Runs everything that waits, on this thread. Requires: threads == 0.

@@ -6,6 +6,8 @@ namespace cutwater::secure {
 
 namespace {
 
+constexpr int kReapEveryMs = 100;  // how often a sleeping thread looks for handshakes past their deadline
+constexpr int kRetryHeldMs = 1;    // how soon it tries again where a worker's ring was full
 constexpr std::size_t kReapedPerCall = 64;  // a full pool of 65,536 is looked through in about a thousand turns
 
 }  // namespace
@@ -15,7 +17,7 @@ Processor::Processor(ProcessorShared& shared, std::vector<Lane*> lanes)
 
 Processor::~Processor() { shared_.alive -= handshakes_.size(); }
 
-bool Processor::run(std::size_t budget, const std::function<void(std::uint32_t)>& wake) {
+bool Processor::run(std::size_t budget, const Wake& wake) {
   bool has_worked = false;
   for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
     // A lane whose worker does not take its replies gets no more of them: what is held stays bounded.
@@ -32,7 +34,7 @@ bool Processor::run(std::size_t budget, const std::function<void(std::uint32_t)>
   return has_worked;
 }
 
-bool Processor::tell(std::size_t lane, const std::function<void(std::uint32_t)>& wake) {
+bool Processor::tell(std::size_t lane, const Wake& wake) {
   if (!has_replied_[lane]) return false;
   has_replied_[lane] = false;
   if (wake) wake(static_cast<std::uint32_t>(lane));
@@ -62,11 +64,11 @@ bool Processor::has_requests() const noexcept {
   return false;
 }
 
-bool Processor::has_held_replies() const noexcept {
+int Processor::sleep_ms() const noexcept {
   for (const auto& held : held_) {
-    if (!held.empty()) return true;
+    if (!held.empty()) return kRetryHeldMs;
   }
-  return false;
+  return handshakes_.empty() ? -1 : kReapEveryMs;
 }
 
 void Processor::serve(std::size_t lane, Request& request) {

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "secure/lane_server.hpp"
 #include "secure/openssl_session.hpp"
 #include "secure/pool.hpp"
 #include "secure/service_table.hpp"
@@ -26,24 +27,19 @@ struct ProcessorShared {
   std::atomic<std::uint64_t> handshakes{0}, resumed{0}, failed{0};
 };
 
-class Processor {
+class Processor final : public LaneServer {
  public:
   /// `lanes` are this processor's, one per link. They and `shared` outlive it.
   Processor(ProcessorShared& shared, std::vector<Lane*> lanes);
-  ~Processor();
+  ~Processor() override;
   Processor(const Processor&) = delete;
   Processor& operator=(const Processor&) = delete;
 
-  /// Takes up to `budget` requests from each lane. Calls `wake` for each link that got replies.
-  /// Returns: false when there was nothing to do.
-  bool run(std::size_t budget, const std::function<void(std::uint32_t)>& wake);
-  /// Ends handshakes whose deadline has passed without a cancel; looks at a bounded number a call.
-  void reap();
-  /// True while requests wait in a lane that can be served.
-  [[nodiscard]] bool has_requests() const noexcept;
+  bool run(std::size_t budget, const Wake& wake) override;
+  void reap() override;
+  [[nodiscard]] bool has_requests() const noexcept override;
+  [[nodiscard]] int sleep_ms() const noexcept override;
   [[nodiscard]] bool has_handshakes() const noexcept { return !handshakes_.empty(); }
-  /// True while replies wait for room in a lane.
-  [[nodiscard]] bool has_held_replies() const noexcept;
 
  private:
   struct Handshake {
@@ -56,7 +52,7 @@ class Processor {
     return static_cast<std::uint64_t>(lane) << 32 | token.flow;
   }
   /// Wakes the link's worker when it has got replies. Returns: whether it had.
-  bool tell(std::size_t lane, const std::function<void(std::uint32_t)>& wake);
+  bool tell(std::size_t lane, const Wake& wake);
   void serve(std::size_t lane, Request& request);
   void start(std::size_t lane, Request& request);
   void feed(std::size_t at, const Request& request);

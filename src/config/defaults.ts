@@ -12,6 +12,8 @@ export interface Config {
   readonly interfaces: ReadonlyMap<string, InterfaceConfig>
   readonly services: ReadonlyMap<string, ServiceConfig>
   readonly workers: WorkersConfig
+  /** Where TLS handshakes are worked on, and the private keys are. */
+  readonly secure: { readonly place: 'thread' | 'process' }
   readonly aead: 'ipsec-mb' | 'openssl' | 'fastest'
   readonly keyLogPath: string | undefined
   readonly metrics: Endpoint | undefined
@@ -112,6 +114,7 @@ export function toConfig(written: Written, directory: string): Config {
       chunks: written.chunks,
       busyPollUs: written.busyPoll === 'always' ? Infinity : Math.round(ms(written.busyPoll) * 1_000),
     },
+    secure: written.secure,
     aead: written.aead ?? 'fastest',
     keyLogPath: written.keyLog === undefined ? undefined : resolve(directory, written.keyLog),
     metrics: written.metrics,

@@ -90,6 +90,10 @@ export const serviceSchema = mapping({
   tls: tlsSchema,
 })
 
+export const secureSchema = mapping({
+  place: choice(['thread', 'process']).default('thread'),
+})
+
 export const metricsSchema = mapping({
   address: ipAddress().default('127.0.0.1'),
   port: port(),
@@ -102,6 +106,7 @@ export const configSchema = mapping({
   workers: integer(1, 64, 'a number of workers').default(1),
   cpus: list(integer(0, 4_095, 'a CPU number'), 'CPU numbers', { min: 1, max: 64 }).optional(),
   secureThreads: integer(1, 64, 'a number of threads').default(1),
+  secure: secureSchema.prefault({}),
   maxFlows: integer(64, 16_777_216, 'a number of flows').default(65_536),
   chunks: integer(1_024, 4_194_304, 'a number of chunks').default(16_384),
   busyPoll: durationOr('always', { min: '0us', max: '1s' }).default('50us'),

@@ -1,5 +1,5 @@
 // The memory of a process and its children, as the kernel accounts it. Read from /proc, from outside.
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** The processes below and including `root`. */
@@ -7,8 +7,11 @@ export function processTree(root: number): number[] {
   const pids = [root]
   for (const pid of pids) {
     try {
-      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-      pids.push(...children.split(' ').map(Number).filter((child) => child > 0)) // prettier-ignore
+      // Each thread has its own children.
+      for (const thread of readdirSync(`/proc/${pid}/task`)) {
+        const children = readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8')
+        pids.push(...children.split(' ').map(Number).filter((child) => child > 0)) // prettier-ignore
+      }
     } catch {
       // it ended meanwhile
     }

@@ -13,7 +13,10 @@ export interface Identity {
   readonly keyPath: string
   /** PEM: the certificate first, then its issuers. */
   readonly chain: Uint8Array
+  /** Empty where only the secure processor's process may read it. */
   readonly key: Uint8Array
+  /** Changes with a key file that is not read here; else empty. */
+  readonly keyMark: string
 }
 
 /** A value, or what is wrong; and in both cases what the operator should hear of. */
@@ -25,6 +28,26 @@ export interface Findings<T> {
 
 const maxFileBytes = 1024 * 1024
 const certificatePattern = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g
+
+/**
+ * Reads one certificate, but not its key: that is for the secure processor's eyes alone, and so is the question whether
+ * they belong together. What the key file is like from outside says when it was renewed.
+ */
+export async function readPublicIdentity(paths: CertificatePaths, now: Date): Promise<Findings<Identity>> {
+  const chain = await readPem(paths.certificatePath)
+  const certificates = chain.value ? parseChain(chain.value, paths.certificatePath, now) : nothing<X509Certificate[]>()
+  const problems = [...chain.problems, ...certificates.problems]
+  let keyMark = ''
+  try {
+    const { ino, size, mtimeMs } = await stat(paths.keyPath)
+    keyMark = `${ino}:${size}:${mtimeMs}`
+  } catch (cause) {
+    problems.push(`${paths.keyPath}: ${reasonOf(cause)}`)
+  }
+  const warnings = [...certificates.warnings, ...(await keyFileWarnings(paths.keyPath))]
+  if (problems.length > 0 || !chain.value) return { value: undefined, problems, warnings }
+  return { value: { ...paths, chain: chain.value, key: new Uint8Array(), keyMark }, problems, warnings }
+}
 
 /** Reads one certificate and its key, and checks that they belong together and can be used. */
 export async function readIdentity(paths: CertificatePaths, now: Date): Promise<Findings<Identity>> {
@@ -41,7 +64,7 @@ export async function readIdentity(paths: CertificatePaths, now: Date): Promise<
     key.value?.fill(0)
     return { value: undefined, problems, warnings }
   }
-  return { value: { ...paths, chain: chain.value, key: key.value }, problems, warnings }
+  return { value: { ...paths, chain: chain.value, key: key.value, keyMark: '' }, problems, warnings }
 }
 
 /** Reads the issuers that client certificates are checked against. */

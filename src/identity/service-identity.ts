@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 
 import type { Config, TlsConfig } from '../config/defaults.js'
 import { CutwaterError } from '../errors.js'
-import { type Identity, readIdentity, readIssuers } from './certificate.js'
+import { type Identity, readIdentity, readIssuers, readPublicIdentity } from './certificate.js'
 
 export interface ServiceIdentity {
   readonly certificates: readonly Identity[]
@@ -19,13 +19,19 @@ export interface Identities {
 }
 
 /**
- * Reads the files of every service. Wipe the keys with `wipeKeys` when they have been handed on.
+ * Reads the files of every service. Wipe the keys with `wipeKeys` when they have been handed on. With `keys: 'named'` no
+ * private key is read: the secure processor's process does that, and judges them.
  *
  * @throws CutwaterError CERTIFICATE_INVALID with one line for each problem.
  */
-export async function readIdentities(config: Config, now = new Date()): Promise<Identities> {
+export async function readIdentities(
+  config: Config,
+  now = new Date(),
+  keys: 'read' | 'named' = 'read',
+): Promise<Identities> {
+  const one = keys === 'read' ? readIdentity : readPublicIdentity
   const read = await Promise.all(
-    [...config.services].map(async ([name, { tls }]) => ({ name, ...(await readService(tls, now)) })),
+    [...config.services].map(async ([name, { tls }]) => ({ name, ...(await readService(tls, now, one)) })),
   )
   const services = new Map(read.map(({ name, value }) => [name, value]))
   const problems = read.flatMap(({ name, problems: found }) => found.map((one) => `services.${name}.tls: ${one}`))
@@ -42,14 +48,17 @@ export function wipeKeys(services: ReadonlyMap<string, ServiceIdentity>): void {
   for (const { certificates } of services.values()) for (const { key } of certificates) key.fill(0)
 }
 
-async function readService(tls: TlsConfig, now: Date) {
-  const found = await Promise.all(tls.certificates.map((paths) => readIdentity(paths, now)))
+async function readService(tls: TlsConfig, now: Date, one: typeof readIdentity) {
+  const found = await Promise.all(tls.certificates.map((paths) => one(paths, now)))
   const issuers = tls.clientCaPath === undefined ? undefined : await readIssuers(tls.clientCaPath, now)
   const certificates = found.flatMap(({ value }) => (value ? [value] : []))
   const value: ServiceIdentity = {
     certificates,
     issuers: issuers?.value ?? new Uint8Array(),
-    digest: digestOf([...certificates.flatMap(({ chain, key }) => [chain, key]), issuers?.value ?? new Uint8Array()]),
+    digest: digestOf([
+      ...certificates.flatMap(({ chain, key, keyMark }) => [chain, key, Buffer.from(keyMark)]),
+      issuers?.value ?? new Uint8Array(),
+    ]),
   }
   const all = issuers ? [...found, issuers] : found
   return {

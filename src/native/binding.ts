@@ -10,6 +10,11 @@ import type { Micro } from './micro-contract.js'
 // From src/native and from dist/native alike.
 const addonPath = fileURLToPath(new URL('../../build/native/RelWithDebInfo/cutwater.node', import.meta.url))
 
+/** The secure processors as a process of their own, built beside the add-on. */
+export const secureProgramPath = fileURLToPath(
+  new URL('../../build/native/RelWithDebInfo/cutwater-secure', import.meta.url),
+)
+
 let loaded: NativeModule | undefined
 
 /** @throws CutwaterError NATIVE_MISSING */

@@ -68,6 +68,10 @@ export interface NativeConfig {
   /** -1: not pinned. */
   readonly firstCpu: number
   readonly secureThreads: number
+  /** In "process", no service has a key: the processors read the files that `keyName` names. */
+  readonly securePlace: 'thread' | 'process'
+  /** The path of cutwater-secure. */
+  readonly secureProgram: string
   readonly maxFlows: number
   readonly chunks: number
   /** 2^32 - 1: never sleeps. */

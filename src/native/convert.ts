@@ -1,6 +1,7 @@
 /** From a checked configuration to the add-on's plain values. The shapes are contract.ts. */
 import type { Config, ServiceConfig } from '../config/defaults.js'
 import type { ServiceIdentity } from '../identity/service-identity.js'
+import { secureProgramPath } from './binding.js'
 import type { NativeConfig, NativeService } from './contract.js'
 
 const neverSleeps = 0xffff_ffff
@@ -21,6 +22,8 @@ export function toNativeConfig(config: Config, identities: ReadonlyMap<string, S
     workers: workers.count,
     firstCpu: workers.firstCpu ?? -1,
     secureThreads: workers.secureThreads,
+    securePlace: config.secure.place,
+    secureProgram: secureProgramPath,
     maxFlows: workers.maxFlows,
     chunks: workers.chunks,
     busyPollUs: Math.min(workers.busyPollUs, neverSleeps),

@@ -5,5 +5,8 @@ add_executable(cutwater_tests test/native/main.cpp ${CUTWATER_TEST_SOURCES})
 target_include_directories(cutwater_tests PRIVATE test)
 include(test/support/native/build.cmake)
 target_link_libraries(cutwater_tests PRIVATE cutwater_rig cutwater)
+set_source_files_properties(${CMAKE_SOURCE_DIR}/test/native/secure/process_test.cpp PROPERTIES
+  COMPILE_DEFINITIONS CUTWATER_SECURE_PROGRAM="${CUTWATER_SECURE_PROGRAM}")
+add_dependencies(cutwater_tests cutwater-secure)
 include(test/sim/build.cmake OPTIONAL)
 include(test/support/relay/build.cmake)

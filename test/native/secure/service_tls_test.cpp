@@ -130,7 +130,7 @@ TEST_CASE("H9: secrets are logged only when configured, for their owner's eyes")
     std::ofstream(path) << "# old and open to all\n";
     ::chmod(path.c_str(), 0644);
     Bench bench(shop(), {.threads = 0, .key_log_path = path});
-    CHECK(bench.pool.key_log_error().empty());
+    CHECK(bench.pool.failure().empty());
     for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
       TlsClient client([&](SSL_CTX* context) { SSL_CTX_set_max_proto_version(context, version); });
       CHECK(handshake(bench.pool, client).is_established());
@@ -147,5 +147,5 @@ TEST_CASE("H9: secrets are logged only when configured, for their owner's eyes")
   CHECK((about.st_mode & 0777) == 0600);
   std::filesystem::remove(path);
   Bench nowhere(shop(), {.threads = 0, .key_log_path = "/nowhere/keys"});
-  CHECK_FALSE(nowhere.pool.key_log_error().empty());
+  CHECK_FALSE(nowhere.pool.failure().empty());
 }

@@ -75,6 +75,7 @@ describe('parse', () => {
           },
         ],
       ]),
+      secure: { place: 'thread' },
       workers: { count: 1, firstCpu: undefined, secureThreads: 1, maxFlows: 65_536, chunks: 16_384, busyPollUs: 50 },
       aead: 'fastest',
       keyLogPath: undefined,

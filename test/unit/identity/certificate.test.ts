@@ -156,6 +156,19 @@ describe('the certificates of a configuration', () => {
     expect(await digest('rsa')).not.toBe(await digest('shop'))
   })
 
+  it('leaves keys alone that are for the secure processor, and sees them renewed all the same', async () => {
+    writeFileSync(at('named.key'), readFileSync(at('other.key')), { mode: 0o600 })
+    const named = config({ a: service(443, { certificates: [{ certificate: 'shop.crt', key: 'named.key' }] }) })
+    const read = async () => (await readIdentities(named, new Date(), 'named')).services.get('a')
+    const before = await read()
+    expect(before?.certificates[0]?.key).toHaveLength(0) // and a key of another certificate is not its business
+    expect((await read())?.digest).toBe(before?.digest)
+    writeFileSync(at('named.key'), readFileSync(at('shop.key')))
+    expect((await read())?.digest).not.toBe(before?.digest)
+    const absent = config({ a: service(443, { certificates: [{ certificate: 'shop.crt', key: 'none.key' }] }) })
+    await expect(readIdentities(absent, new Date(), 'named')).rejects.toMatchObject({ code: 'CERTIFICATE_INVALID' })
+  })
+
   it('wipes the keys it has handed on', async () => {
     const { services } = await readIdentities(config({ a: service(443, { certificates: [pair('shop')] }) }))
     const key = services.get('a')?.certificates[0]?.key

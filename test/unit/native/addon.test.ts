@@ -43,6 +43,8 @@ const config: NativeConfig = {
   workers: 1,
   firstCpu: -1,
   secureThreads: 1,
+  securePlace: 'thread',
+  secureProgram: '',
   maxFlows: 1_024,
   chunks: 1_024,
   busyPollUs: 50,
