@@ -65,7 +65,8 @@ secure::ServiceTls to_tls(const Field& field, const std::string& service) {
           .client_ca_pem = field["clientCa"].bytes(),
           .require_known_name = field["requireKnownName"].boolean(),
           .session_lifetime_s = field["sessionLifetimeS"].integer<std::uint32_t>(),
-          .tickets = field["tickets"].integer<std::uint32_t>()};
+          .tickets = field["tickets"].integer<std::uint32_t>(),
+          .legacy_rsa_key_exchange = field["legacyRsaKeyExchange"].boolean()};
 }
 
 ServiceConfig to_service(const Field& field) {

@@ -43,7 +43,8 @@ std::size_t read_count(FrameReader& in) {
 
 void write_service(FrameWriter& frame, const ServiceTls& s) {
   frame.text(s.name);
-  frame.u8(static_cast<std::uint8_t>(s.allow_tls12 | s.allow_tls13 << 1 | s.require_known_name << 2));
+  frame.u8(static_cast<std::uint8_t>(s.allow_tls12 | s.allow_tls13 << 1 | s.require_known_name << 2 |
+                                     s.legacy_rsa_key_exchange << 3));
   frame.u8(static_cast<std::uint8_t>(s.client_auth));
   frame.text(s.client_ca_pem);
   frame.u32(s.session_lifetime_s);
@@ -160,6 +161,7 @@ bool read_service(FrameReader& in, std::uint32_t& index, ServiceTls& s) {
   s.allow_tls12 = (flags & 1) != 0;
   s.allow_tls13 = (flags & 2) != 0;
   s.require_known_name = (flags & 4) != 0;
+  s.legacy_rsa_key_exchange = (flags & 8) != 0;
   s.client_auth = read_choice(in, ClientAuth::required);
   s.client_ca_pem = in.text(kMaxPemBytes);
   s.session_lifetime_s = in.u32();

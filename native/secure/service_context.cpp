@@ -28,9 +28,13 @@ std::string reason() {
 
 bool is_dhe(const record::Suite& suite) noexcept { return suite.name.starts_with("TLS_DHE_"); }
 
-/// Chosen when the service names no suites: those with forward secrecy that cost least.
-bool is_default(const record::Suite& suite) noexcept {
-  return suite.version == record::Version::tls13 || suite.name.starts_with("TLS_ECDHE_");
+bool is_rsa_key_exchange(const record::Suite& suite) noexcept { return suite.name.starts_with("TLS_RSA_"); }
+
+/// Chosen when the service names no suites: those with forward secrecy that cost least. For old clients that have none of them,
+/// and only where a service wants it, those without, which stand at the end of the table and so come last.
+bool is_default(const record::Suite& suite, const ServiceTls& service) noexcept {
+  return suite.version == record::Version::tls13 || suite.name.starts_with("TLS_ECDHE_") ||
+         (service.legacy_rsa_key_exchange && is_rsa_key_exchange(suite));
 }
 
 void append(std::string& list, std::string_view name) {
@@ -87,11 +91,14 @@ std::string ServiceContext::read_options() {
     const record::Suite* suite = record::find_suite(iana, record::Version::tls13);
     if (suite == nullptr) suite = record::find_suite(iana, record::Version::tls12);
     if (suite == nullptr) return service_.name + ": suite " + std::to_string(iana) + " is not one this device speaks";
+    if (is_rsa_key_exchange(*suite) && !service_.legacy_rsa_key_exchange) {
+      return service_.name + ": suite " + std::string(suite->name) + " needs tls.legacyRsaKeyExchange";
+    }
     suites.push_back(suite);
   }
   if (service_.suites.empty()) {
     for (const record::Suite& suite : record::all_suites()) {
-      if (is_default(suite)) suites.push_back(&suite);
+      if (is_default(suite, service_)) suites.push_back(&suite);
     }
   }
   for (const record::Suite* suite : suites) {

@@ -30,6 +30,7 @@ struct ServiceTls {
   bool require_known_name = false;          // an SNI that names no certificate is refused (unrecognized_name)
   std::uint32_t session_lifetime_s = 7200;  // 0: no resumption
   std::uint32_t tickets = 2;                // TLS 1.3 tickets after a full handshake
+  bool legacy_rsa_key_exchange = false;     // TLS_RSA_ suites too: no forward secrecy
   std::vector<std::uint8_t> cookie_key;     // authenticates HelloRetryRequest cookies; empty: none are accepted
 };
 

@@ -83,8 +83,14 @@ function checkSuites(tls: WrittenService['tls']): Problem[] {
     if (tls.versions.includes(version)) return []
     return [{ path: ['tls', 'suites', index], message: `a suite of TLS ${version}, which tls.versions leaves out` }]
   })
+  const legacy = chosen.flatMap((suite, index): Problem[] => {
+    if (!suite.startsWith('TLS_RSA_') || tls.legacyRsaKeyExchange) return []
+    const message = `${suite} has no forward secrecy: tls.legacyRsaKeyExchange: true allows it, for old clients`
+    return [{ path: ['tls', 'suites', index], message }]
+  })
   return [
     ...unused,
+    ...legacy,
     ...idle.map((version) => ({
       path: ['tls', 'suites'],
       message: `no suite of TLS ${version}, which tls.versions has`,

@@ -75,6 +75,7 @@ export interface TlsConfig {
   readonly requireKnownName: boolean
   readonly sessionLifetimeS: number
   readonly tickets: number
+  readonly legacyRsaKeyExchange: boolean
 }
 
 export interface CertificatePaths {
@@ -156,6 +157,7 @@ function toTls(tls: WrittenService['tls'], directory: string): TlsConfig {
     requireKnownName: tls.requireKnownName,
     sessionLifetimeS: Math.round(ms(tls.sessionLifetime) / 1_000),
     tickets: tls.tickets,
+    legacyRsaKeyExchange: tls.legacyRsaKeyExchange,
   }
 }
 

@@ -69,6 +69,7 @@ export const tlsSchema = mapping({
   requireKnownName: z.boolean('expected true or false').default(false),
   sessionLifetime: duration({ min: '0s', max: '7d' }).default('2h'),
   tickets: integer(0, 16, 'a number of tickets').default(2),
+  legacyRsaKeyExchange: z.boolean('expected true or false').default(false),
 })
 
 export const timeoutsSchema = mapping({

@@ -43,6 +43,7 @@ export interface NativeTls {
   readonly requireKnownName: boolean
   readonly sessionLifetimeS: number
   readonly tickets: number
+  readonly legacyRsaKeyExchange: boolean
 }
 
 export interface NativeService {

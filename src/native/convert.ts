@@ -70,6 +70,7 @@ function toNativeService(
       requireKnownName: service.tls.requireKnownName,
       sessionLifetimeS: service.tls.sessionLifetimeS,
       tickets: service.tls.tickets,
+      legacyRsaKeyExchange: service.tls.legacyRsaKeyExchange,
     },
     truncation: service.truncation,
     release: service.release,

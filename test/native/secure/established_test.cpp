@@ -63,6 +63,7 @@ TEST_CASE("A5: every suite of both versions yields keys that a real client reads
     const std::string name(suite.name);
     CAPTURE(name);
     ServiceTls service = shop(name.find("ECDSA") != std::string::npos ? KeyType::ecdsa : KeyType::rsa);
+    service.legacy_rsa_key_exchange = name.starts_with("TLS_RSA_");
     if (suite.version == record::Version::tls12) service.suites = {suite.iana};
     Bench bench(service);
     TlsClient client([&](SSL_CTX* context) { only_suite(context, suite); });

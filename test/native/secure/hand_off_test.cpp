@@ -73,6 +73,7 @@ ServiceTls some_service() {
   service.require_known_name = true;
   service.session_lifetime_s = 60;
   service.tickets = 1;
+  service.legacy_rsa_key_exchange = true;
   service.cookie_key = ByteVector(32, 11);
   return service;
 }
@@ -151,6 +152,7 @@ TEST_CASE("H4: options travel whole, but for the private keys, which do not trav
   CHECK(got.client_ca_pem == "ca");
   CHECK(got.session_lifetime_s == 60);
   CHECK(got.tickets == 1);
+  CHECK(got.legacy_rsa_key_exchange);
   CHECK(got.cookie_key == ByteVector(32, 11));
 }
 

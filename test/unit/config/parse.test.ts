@@ -71,6 +71,7 @@ describe('parse', () => {
               requireKnownName: false,
               sessionLifetimeS: 7_200,
               tickets: 2,
+              legacyRsaKeyExchange: false,
             },
           },
         ],

@@ -30,6 +30,7 @@ const service: NativeService = {
     requireKnownName: false,
     sessionLifetimeS: 7_200,
     tickets: 2,
+    legacyRsaKeyExchange: false,
   },
   truncation: 'reset',
   release: 'whole-record',
