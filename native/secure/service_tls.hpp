@@ -31,7 +31,7 @@ struct ServiceTls {
   std::uint32_t session_lifetime_s = 7200;  // 0: no resumption
   std::uint32_t tickets = 2;                // TLS 1.3 tickets after a full handshake
   bool legacy_rsa_key_exchange = false;     // TLS_RSA_ suites too: no forward secrecy
-  std::vector<std::uint8_t> cookie_key;     // authenticates HelloRetryRequest cookies; empty: none are accepted
+  std::vector<std::uint8_t> cookie_key = {};  // authenticates HelloRetryRequest cookies; empty: none are accepted
 };
 
 /// What the contexts of a service choose from by TLS 1.3, and how.
