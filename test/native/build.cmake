@@ -10,3 +10,12 @@ set_source_files_properties(${CMAKE_SOURCE_DIR}/test/native/secure/process_test.
 add_dependencies(cutwater_tests cutwater-secure)
 include(test/sim/build.cmake OPTIONAL)
 include(test/support/relay/build.cmake)
+# The fuzz targets once more, as functions that play their stored corpora (test/fuzz/replay_test.cpp).
+file(GLOB CUTWATER_REPLAYED CONFIGURE_DEPENDS test/fuzz/fuzz_*.cpp)
+foreach(source ${CUTWATER_REPLAYED})
+  get_filename_component(name ${source} NAME_WE)
+  string(REPLACE "fuzz_" "replay_" entry ${name})
+  set_source_files_properties(${source} PROPERTIES COMPILE_DEFINITIONS "LLVMFuzzerTestOneInput=${entry}")
+endforeach()
+target_sources(cutwater_tests PRIVATE test/fuzz/replay_test.cpp ${CUTWATER_REPLAYED})
+set_source_files_properties(test/fuzz/replay_test.cpp PROPERTIES COMPILE_DEFINITIONS CUTWATER_CORPUS="${CMAKE_SOURCE_DIR}/test/fuzz/corpus")
