@@ -169,7 +169,7 @@ void Engine::Impl::start_workers() {
   handovers.resize(std::size_t{n} * n);
   for (std::uint32_t from = 0; from < n; ++from) {
     for (std::uint32_t to = 0; to < n; ++to) {
-      if (from != to) handovers[std::size_t{from} * n + to] = std::make_unique<Handover>();
+      if (from != to) handovers[std::size_t{from} * n + to] = std::make_unique<Handover>(ports.workers[0].pool->max_packet_bytes());
     }
   }
   const bool shares_core = allowed_cores() < n + config.secure_threads;

@@ -14,12 +14,14 @@ namespace cutwater::engine {
 
 class Handover {
  public:
+  explicit Handover(std::size_t max_packet_bytes)
+      : max_packet_bytes_(max_packet_bytes), memory_(std::make_unique_for_overwrite<std::uint8_t[]>(kSlots * max_packet_bytes)) {}
   bool push(path::Side side, const port::Packet& packet) noexcept {
     Slot& slot = slots_[head_ % kSlots];
     if (full()) return false;
     slot.bytes = packet.bytes;
     slot.side = side;
-    std::memcpy(slot.data, packet.data, packet.bytes);
+    std::memcpy(data_of(head_), packet.data, packet.bytes);
     ++head_;
     return ready_.push(Token{});
   }
@@ -29,7 +31,7 @@ class Handover {
     std::size_t n = 0;
     for (Token token; n < limit && ready_.pop(token); ++n) {
       const Slot& slot = slots_[tail_ % kSlots];
-      take(slot.side, Bytes{slot.data, slot.bytes});
+      take(slot.side, Bytes{data_of(tail_), slot.bytes});
       ++tail_;
       (void)free_.push(Token{});
     }
@@ -44,14 +46,16 @@ class Handover {
   struct Slot {
     std::uint32_t bytes;
     path::Side side;
-    std::uint8_t data[port::kMaxPacketBytes];
   };
+  std::uint8_t* data_of(std::size_t at) noexcept { return memory_.get() + at % kSlots * max_packet_bytes_; }
   bool full() noexcept {
     for (Token token; free_.pop(token);) --outstanding_;
     if (outstanding_ == kSlots) return true;
     ++outstanding_;
     return false;
   }
+  std::size_t max_packet_bytes_;
+  std::unique_ptr<std::uint8_t[]> memory_;
   std::unique_ptr<Slot[]> slots_ = std::make_unique_for_overwrite<Slot[]>(kSlots);
   SpscRing<Token, kSlots> ready_, free_;
   std::size_t head_ = 0, outstanding_ = 0;  // the pusher's

@@ -1,5 +1,7 @@
 #include "engine/open_ports.hpp"
 
+#include <algorithm>
+
 #include "port/link.hpp"
 #include "port/packet_port.hpp"
 #include "port/vlan_device.hpp"
@@ -55,6 +57,17 @@ struct Sides {
   const InterfaceConfig* server;
   bool is_one_arm;
 };
+
+// Both sides draw on one pool, so the larger MTU decides.
+Result<std::size_t, std::string> needed_chunk_bytes(const Sides& sides) {
+  std::size_t bytes = port::kChunkBytes;
+  for (const InterfaceConfig* side : {sides.client, sides.server}) {
+    const auto link = port::read_link(side->device);
+    if (!link) return Failure{link.error()};
+    bytes = std::max(bytes, port::chunk_bytes_for(link->mtu));
+  }
+  return bytes;
+}
 
 Result<bool, std::string> open_xsk_ports(const EngineConfig& config, const Sides& sides, OpenPorts& out) {
   std::vector<std::shared_ptr<port::XdpRedirect>> redirects;
@@ -120,9 +133,12 @@ Result<OpenPorts, std::string> open_ports(const EngineConfig& config) {
   for (const InterfaceConfig* side : {sides.client, sides.server}) {
     if (const auto mended = mend_offloads(side->device, out.notes); !mended) return Failure{mended.error()};
   }
+  const auto chunk_bytes = needed_chunk_bytes(sides);
+  if (!chunk_bytes) return Failure{chunk_bytes.error()};
+  const auto chunks = static_cast<std::uint32_t>(config.chunks / (*chunk_bytes / port::kChunkBytes));  // the same memory
   for (std::uint32_t i = 0; i < config.workers; ++i) {
     out.workers.emplace_back();
-    out.workers.back().pool = std::make_unique<port::ChunkPool>(config.chunks);
+    out.workers.back().pool = std::make_unique<port::ChunkPool>(chunks, *chunk_bytes);
   }
   if (sides.client->kind == PortKind::xsk) {
     if (const auto opened = open_xsk_ports(config, sides, out); !opened) return Failure{opened.error()};

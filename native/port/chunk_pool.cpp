@@ -4,14 +4,17 @@
 
 #include <sys/mman.h>
 
+#include <bit>
 #include <cassert>
 #include <new>
 
 namespace cutwater::port {
 
-ChunkPool::ChunkPool(std::uint32_t chunks) : chunks_(chunks) {
+ChunkPool::ChunkPool(std::uint32_t chunks, std::size_t chunk_bytes)
+    : chunks_(chunks), shift_(static_cast<std::uint32_t>(std::countr_zero(chunk_bytes))) {
+  assert(chunk_bytes == kChunkBytes || chunk_bytes == kLargeChunkBytes);
   if (chunks == 0 || chunks == kNoChunk) throw std::bad_alloc();
-  void* region = ::mmap(nullptr, std::size_t{chunks} * kChunkBytes, PROT_READ | PROT_WRITE,
+  void* region = ::mmap(nullptr, std::size_t{chunks} << shift_, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (region == MAP_FAILED) throw std::bad_alloc();
   base_ = static_cast<std::uint8_t*>(region);
@@ -21,13 +24,13 @@ ChunkPool::ChunkPool(std::uint32_t chunks) : chunks_(chunks) {
     taken_.assign(chunks, false);
 #endif
   } catch (...) {
-    ::munmap(region, std::size_t{chunks} * kChunkBytes);
+    ::munmap(region, std::size_t{chunks} << shift_);
     throw;
   }
   for (ChunkId chunk = chunks; chunk-- > 0;) free_.push_back(chunk);  // lowest on top
 }
 
-ChunkPool::~ChunkPool() { ::munmap(base_, std::size_t{chunks_} * kChunkBytes); }
+ChunkPool::~ChunkPool() { ::munmap(base_, std::size_t{chunks_} << shift_); }
 
 std::optional<Packet> ChunkPool::take() noexcept {
   if (free_.empty()) return std::nullopt;

@@ -20,10 +20,8 @@
 namespace cutwater::port {
 namespace {
 
-constexpr std::uint32_t kSlotBytes = 4096;       // header, address and kMaxPacketBytes fit
 constexpr std::uint32_t kBlockBytes = 1U << 16;  // the kernel allocates rings in blocks; any multiple of a slot will do
 constexpr std::uint32_t kEthernetBytes = 14, kVlanBytes = 4, kMacsBytes = 12;
-constexpr std::uint32_t kMaxMtu = kMaxPacketBytes - kEthernetBytes - kVlanBytes;
 constexpr std::uint32_t kTxDataOffset =
     TPACKET2_HDRLEN - sizeof(sockaddr_ll);  // where the kernel looks for it in a tx slot
 
@@ -65,7 +63,8 @@ void complete_checksum(MutableBytes packet) noexcept {
 PacketPort::PacketPort(LinkInfo link, const PacketConfig& config, ChunkPool& pool)
     : link_(std::move(link)),
       vlan_(config.vlan),
-      ring_packets_(config.ring_packets),
+      slot_bytes_(static_cast<std::uint32_t>(pool.chunk_bytes())),  // header, address and the longest packet fit
+      ring_packets_(config.ring_packets / static_cast<std::uint32_t>(pool.chunk_bytes() / kChunkBytes)),  // the same memory
       max_rx_bytes_(link_.mtu + kEthernetBytes),  // without the tag; what is longer was joined by an offload
       pool_(pool) {
   report_.device = link_.name;
@@ -78,14 +77,14 @@ PacketPort::PacketPort(LinkInfo link, const PacketConfig& config, ChunkPool& poo
 Result<std::unique_ptr<PacketPort>, std::string> PacketPort::open(const PacketConfig& config, ChunkPool& pool) {
   auto link = read_link(config.device);
   if (!link) return Failure{link.error()};
-  if (link->mtu > kMaxMtu) {
-    return Failure{link->name + ": MTU " + std::to_string(link->mtu) + " is more than a packet chunk holds; at most " +
-                   std::to_string(kMaxMtu) + " (`ip link set dev " + link->name + " mtu " + std::to_string(kMaxMtu) +
-                   "`)"};
+  if (link->mtu + kLinkHeaderBytes > pool.max_packet_bytes()) {
+    const std::string most = std::to_string(pool.max_packet_bytes() - kLinkHeaderBytes);
+    return Failure{link->name + ": MTU " + std::to_string(link->mtu) + " is more than a packet chunk holds; at most " + most +
+                   " (`ip link set dev " + link->name + " mtu " + most + "`)"};
   }
   if (config.vlan > 4094)
     return Failure{link->name + ": VLAN " + std::to_string(config.vlan) + " does not exist; 1 to 4094, or 0 for none"};
-  if (!std::has_single_bit(config.ring_packets) || config.ring_packets < kBlockBytes / kSlotBytes) {
+  if (!std::has_single_bit(config.ring_packets) || config.ring_packets < kBlockBytes / kChunkBytes) {
     return Failure{std::string("ring_packets must be a power of two, at least 16")};
   }
   std::unique_ptr<PacketPort> port(new PacketPort(std::move(*link), config, pool));
@@ -99,7 +98,7 @@ Result<std::unique_ptr<PacketPort>, std::string> PacketPort::open(const PacketCo
 }
 
 PacketPort::~PacketPort() {
-  if (rings_ != nullptr) ::munmap(rings_, std::size_t{2} * ring_packets_ * kSlotBytes);
+  if (rings_ != nullptr) ::munmap(rings_, std::size_t{2} * ring_packets_ * slot_bytes_);
   if (fd_ >= 0) ::close(fd_);
 }
 
@@ -124,12 +123,12 @@ Result<bool, std::string> PacketPort::open_socket() {
 
 Result<bool, std::string> PacketPort::map_rings() {
   const tpacket_req request{.tp_block_size = kBlockBytes,
-                            .tp_block_nr = ring_packets_ / (kBlockBytes / kSlotBytes),
-                            .tp_frame_size = kSlotBytes,
+                            .tp_block_nr = ring_packets_ / (kBlockBytes / slot_bytes_),
+                            .tp_frame_size = slot_bytes_,
                             .tp_frame_nr = ring_packets_};
   if (::setsockopt(fd_, SOL_PACKET, PACKET_RX_RING, &request, sizeof(request)) != 0) return Failure{failed("rx ring")};
   if (::setsockopt(fd_, SOL_PACKET, PACKET_TX_RING, &request, sizeof(request)) != 0) return Failure{failed("tx ring")};
-  const std::size_t bytes = std::size_t{2} * ring_packets_ * kSlotBytes;
+  const std::size_t bytes = std::size_t{2} * ring_packets_ * slot_bytes_;
   void* rings = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd_, 0);
   if (rings == MAP_FAILED) return Failure{failed("ring memory")};
   rings_ = static_cast<std::uint8_t*>(rings);
@@ -166,11 +165,11 @@ Result<bool, std::string> PacketPort::steer(std::span<const Steer> endpoints) {
 }
 
 tpacket2_hdr* PacketPort::rx_slot(std::uint32_t number) const noexcept {
-  return reinterpret_cast<tpacket2_hdr*>(rings_ + std::size_t{number} * kSlotBytes);
+  return reinterpret_cast<tpacket2_hdr*>(rings_ + std::size_t{number} * slot_bytes_);
 }
 
 tpacket2_hdr* PacketPort::tx_slot(std::uint32_t number) const noexcept {
-  return reinterpret_cast<tpacket2_hdr*>(rings_ + (std::size_t{ring_packets_} + number) * kSlotBytes);
+  return reinterpret_cast<tpacket2_hdr*>(rings_ + (std::size_t{ring_packets_} + number) * slot_bytes_);
 }
 
 std::size_t PacketPort::rx(std::span<Packet> burst) noexcept {
@@ -220,7 +219,7 @@ std::size_t PacketPort::tx(std::span<const Packet> burst) noexcept {
     const Packet& packet = burst[admitted];
     tpacket2_hdr& slot = *tx_slot(tx_next_);
     if (load_status(slot) != TP_STATUS_AVAILABLE) break;
-    if (packet.bytes < kEthernetBytes || packet.bytes > kMaxPacketBytes) {
+    if (packet.bytes < kEthernetBytes || packet.bytes > pool_.max_packet_bytes()) {
       ++counters_.tx_invalid;
       continue;
     }

@@ -19,7 +19,7 @@ namespace cutwater::port {
 struct PacketConfig {
   std::string device;
   std::uint16_t vlan = 0;             // only packets with this tag; 0: only untagged ones
-  std::uint32_t ring_packets = 2048;  // each way; 4 KiB each
+  std::uint32_t ring_packets = 2048;  // each way; 4 KiB each (a quarter of them, of 16 KiB, with a large MTU)
 };
 
 class PacketPort final : public Port, public Steering {
@@ -54,7 +54,7 @@ class PacketPort final : public Port, public Steering {
 
   LinkInfo link_;
   std::uint16_t vlan_;
-  std::uint32_t ring_packets_;
+  std::uint32_t slot_bytes_, ring_packets_;
   std::uint32_t max_rx_bytes_;
   ChunkPool& pool_;
   std::unique_ptr<KernelDrop> kernel_drop_;

@@ -37,7 +37,7 @@ Result<bool, std::string> PcapPort::open_replay(const std::string& path) {
 }
 
 Result<bool, std::string> PcapPort::open_record(const std::string& path) {
-  format_ = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, kChunkBytes, PCAP_TSTAMP_PRECISION_NANO);
+  format_ = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, kLargeChunkBytes, PCAP_TSTAMP_PRECISION_NANO);
   if (format_ == nullptr) return Failure{path + ": out of memory"};
   record_ = pcap_dump_open(format_, path.c_str());
   if (record_ == nullptr) return Failure{std::string(pcap_geterr(format_))};
@@ -55,7 +55,7 @@ std::size_t PcapPort::rx(std::span<Packet> burst) noexcept {
     pcap_pkthdr* header = nullptr;
     const std::uint8_t* bytes = nullptr;
     is_at_end_ = pcap_next_ex(replay_, &header, &bytes) != 1;
-    if (is_at_end_ || header->caplen != header->len || header->len > kMaxPacketBytes) {
+    if (is_at_end_ || header->caplen != header->len || header->len > pool_.max_packet_bytes()) {
       if (!is_at_end_) ++counters_.rx_oversize;
       pool_.put(packet->chunk);
       continue;

@@ -32,8 +32,8 @@ Result<std::shared_ptr<Umem>, std::string> Umem::open(ChunkPool& pool, xsk_ring_
 
 Umem::~Umem() {
   if (umem_ != nullptr) xsk_umem__delete(umem_);  // the socket it was made on is closed here, not by its port
-  for (ChunkId chunk = 0; chunk < is_lent_.size(); ++chunk) {
-    if (is_lent_[chunk] != 0) pool_.put(chunk);
+  for (ChunkId chunk = 0; chunk < lent_.size(); ++chunk) {
+    if (lent_[chunk] != 0) pool_.put(chunk);
   }
 }
 

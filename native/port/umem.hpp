@@ -27,17 +27,17 @@ class Umem {
   [[nodiscard]] xsk_umem* kernel_side() const noexcept { return umem_; }
   [[nodiscard]] ChunkPool& pool() const noexcept { return pool_; }
 
-  /// The chunk goes to the kernel, by a fill or a tx ring.
-  void lend(ChunkId chunk) noexcept { is_lent_[chunk] = 1; }
-  /// The chunk came back, by an rx or a completion ring.
-  void regain(ChunkId chunk) noexcept { is_lent_[chunk] = 0; }
+  /// The chunk goes to the kernel, by a fill or a tx ring, in so many frames.
+  void lend(ChunkId chunk, std::uint8_t frames = 1) noexcept { lent_[chunk] = frames; }
+  /// A frame of it came back, by an rx or a completion ring. Returns: true when it was the last.
+  bool regain(ChunkId chunk) noexcept { return --lent_[chunk] == 0; }
 
  private:
-  explicit Umem(ChunkPool& pool) : pool_(pool), is_lent_(pool.capacity(), 0) {}
+  explicit Umem(ChunkPool& pool) : pool_(pool), lent_(pool.capacity(), 0) {}
 
   ChunkPool& pool_;
   xsk_umem* umem_ = nullptr;
-  std::vector<std::uint8_t> is_lent_;  // a byte each: one store per packet, no read
+  std::vector<std::uint8_t> lent_;  // frames of each chunk that the kernel has
 };
 
 }  // namespace cutwater::port

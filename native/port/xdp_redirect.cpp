@@ -19,8 +19,9 @@
 namespace cutwater::port {
 namespace {
 
+constexpr std::uint32_t kXdpHasFrags = 1U << 5;  // BPF_F_XDP_HAS_FRAGS
+
 constexpr char kProgramName[] = "cutwater_redir";            // at most 15 characters: the kernel keeps no more
-constexpr std::uint32_t kMaxMtu = kMaxPacketBytes - 14 - 4;  // Ethernet header and one VLAN tag
 
 std::string reason(int error) { return std::strerror(error < 0 ? -error : error); }
 
@@ -134,6 +135,9 @@ Result<bool, std::string> XdpRedirect::load() {
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "cutwater");
   object_ = bpf_object__open_mem(cutwater_xdp_object, cutwater_xdp_object_bytes, &options);
   if (object_ == nullptr) return Failure{"the embedded XDP program cannot be read: " + reason(errno)};
+  bpf_program* loadable = bpf_object__find_program_by_name(object_, kProgramName);
+  // Packets of several frames: it looks at the first only. Kernels before 5.18 do not know the flag, so only who needs it sets it.
+  if (loadable != nullptr && chunk_bytes_for(link_.mtu) != kChunkBytes) bpf_program__set_flags(loadable, kXdpHasFrags);
   if (const int error = bpf_object__load(object_); error != 0) {
     if (error == -EPERM || error == -EACCES) {
       return Failure{

@@ -21,7 +21,8 @@ namespace {
 
 constexpr std::uint32_t kMinPacketBytes =
     14;  // an Ethernet header; the kernel would take less and never give the chunk back
-constexpr std::uint32_t kHeaderBytes = 14 + 4;  // before the MTU begins: an Ethernet header and one VLAN tag
+constexpr std::uint32_t kMoreFrames = 1;        // XDP_PKT_CONTD: the packet goes on in the next descriptor
+constexpr std::uint16_t kUseFrames = 1U << 4;   // XDP_USE_SG
 constexpr std::uint32_t kKernelTxBudget = 32;   // packets the kernel sends per wake-up in copy mode
 constexpr std::uint32_t kFillShare =
     2;  // fill rings take at most half of the pool: the other half is in flight or held
@@ -43,7 +44,9 @@ struct Queue {
   int fd = -1;
   std::uint32_t fill_target = 0;  // chunks that should be with the kernel for reception
   std::uint32_t filled = 0;       // chunks that are
-  std::uint32_t uncompleted = 0;  // packets submitted and not completed
+  std::uint32_t uncompleted = 0;  // descriptors submitted and not completed
+  Packet partial{};               // a packet of several frames, those that came so far
+  bool is_partial_too_long = false;
 };
 
 std::string queue_name(const std::string& device, std::uint32_t queue) {
@@ -57,7 +60,7 @@ class XskPort final : public Port {
         umem_(std::move(umem)),
         queues_(std::move(queues)),
         is_busy_polling_(config.busy_poll_us != 0),
-        max_rx_bytes_(config.redirect->link().mtu + kHeaderBytes) {}
+        max_rx_bytes_(config.redirect->link().mtu + kLinkHeaderBytes) {}
   ~XskPort() override;
   XskPort(const XskPort&) = delete;
   XskPort& operator=(const XskPort&) = delete;
@@ -73,6 +76,7 @@ class XskPort final : public Port {
 
  private:
   std::size_t receive(Queue& queue, std::span<Packet> burst) noexcept;
+  bool join(Queue& queue, const Packet& frame, bool is_last, Packet& whole) noexcept;
   void refill(Queue& queue) noexcept;
   void reclaim(Queue& queue) noexcept;
   void wake_tx(Queue& queue) noexcept;
@@ -93,7 +97,10 @@ class XskPort final : public Port {
 XskPort::~XskPort() {
   for (const auto& queue : queues_) redirect_->erase_socket(queue->number);
   if (epoll_fd_ >= 0) ::close(epoll_fd_);
-  for (const auto& queue : queues_) xsk_socket__delete(queue->socket);
+  for (const auto& queue : queues_) {
+    xsk_socket__delete(queue->socket);
+    if (queue->partial.chunk != kNoChunk) umem_->pool().put(queue->partial.chunk);
+  }
 }
 
 Result<bool, std::string> XskPort::start() {
@@ -135,16 +142,44 @@ std::size_t XskPort::receive(Queue& queue, std::span<Packet> burst) noexcept {
     std::uint8_t* data = pool.memory().data() + descriptor.addr;
     const ChunkId chunk = pool.chunk_of(data);
     umem_->regain(chunk);
-    if (descriptor.len > max_rx_bytes_) {
-      pool.put(chunk);
+    Packet packet{.data = data, .bytes = descriptor.len, .chunk = chunk};
+    const bool is_last = (descriptor.options & kMoreFrames) == 0;
+    if ((!is_last || queue.partial.chunk != kNoChunk) && !join(queue, packet, is_last, packet)) continue;
+    if (packet.bytes > max_rx_bytes_) {
+      pool.put(packet.chunk);
       ++counters_.rx_oversize;
       continue;
     }
-    burst[count++] = Packet{.data = data, .bytes = descriptor.len, .chunk = chunk};
+    burst[count++] = packet;
   }
   xsk_ring_cons__release(&queue.rx, arrived);
   queue.filled -= arrived;
   return count;
+}
+
+/// Puts a frame behind those of its packet that came before it: a chunk has room for all of them, and the kernel fills the
+/// first frame of a chunk only. Returns: true when the packet is whole.
+bool XskPort::join(Queue& queue, const Packet& frame, bool is_last, Packet& whole) noexcept {
+  ChunkPool& pool = umem_->pool();
+  Packet& partial = queue.partial;
+  if (partial.chunk == kNoChunk) {
+    partial = frame;
+    queue.is_partial_too_long = false;
+  } else {
+    if (partial.bytes + frame.bytes > max_rx_bytes_) queue.is_partial_too_long = true;
+    if (!queue.is_partial_too_long) {
+      std::memcpy(partial.data + partial.bytes, frame.data, frame.bytes);
+      partial.bytes += frame.bytes;
+    }
+    pool.put(frame.chunk);
+  }
+  if (!is_last) return false;
+  whole = partial;
+  partial = Packet{};
+  if (!queue.is_partial_too_long) return true;
+  pool.put(whole.chunk);
+  ++counters_.rx_oversize;
+  return false;
 }
 
 void XskPort::refill(Queue& queue) noexcept {
@@ -158,7 +193,7 @@ void XskPort::refill(Queue& queue) noexcept {
       for (std::uint32_t i = 0; i < count; ++i) {
         const ChunkId chunk = pool.take()->chunk;
         umem_->lend(chunk);
-        *xsk_ring_prod__fill_addr(&queue.fill, at + i) = std::uint64_t{chunk} * kChunkBytes;
+        *xsk_ring_prod__fill_addr(&queue.fill, at + i) = static_cast<std::uint64_t>(pool.at(chunk) - pool.memory().data());
       }
       xsk_ring_prod__submit(&queue.fill, count);
       queue.filled += count;
@@ -172,23 +207,30 @@ std::size_t XskPort::tx(std::span<const Packet> burst) noexcept {
   Queue& queue = *queues_.front();
   ChunkPool& pool = umem_->pool();
   reclaim(queue);
-  const auto room = std::min(xsk_prod_nb_free(&queue.tx, static_cast<std::uint32_t>(burst.size())),
-                             static_cast<std::uint32_t>(burst.size()));
+  const auto most = static_cast<std::uint32_t>(burst.size() * (pool.chunk_bytes() / kChunkBytes));
+  const auto room = std::min(xsk_prod_nb_free(&queue.tx, most), most);
   std::uint32_t at = 0;
   if (room != 0) xsk_ring_prod__reserve(&queue.tx, room, &at);
   std::uint32_t submitted = 0;
   std::size_t admitted = 0;
   for (; admitted < burst.size() && submitted < room; ++admitted) {
     const Packet& packet = burst[admitted];
-    if (packet.bytes < kMinPacketBytes || packet.bytes > kMaxPacketBytes) {
+    if (packet.bytes < kMinPacketBytes || packet.bytes > pool.max_packet_bytes()) {
       pool.put(packet.chunk);
       ++counters_.tx_invalid;
       continue;
     }
-    umem_->lend(packet.chunk);
-    *xsk_ring_prod__tx_desc(&queue.tx, at + submitted) = xdp_desc{
-        .addr = static_cast<std::uint64_t>(packet.data - pool.memory().data()), .len = packet.bytes, .options = 0};
-    ++submitted;
+    auto from = static_cast<std::uint64_t>(packet.data - pool.memory().data());
+    const auto frames = static_cast<std::uint32_t>((from % kChunkBytes + packet.bytes + kChunkBytes - 1) / kChunkBytes);
+    if (frames > room - submitted) break;
+    umem_->lend(packet.chunk, static_cast<std::uint8_t>(frames));
+    for (std::uint32_t left = packet.bytes; left != 0; ++submitted) {  // a descriptor may not cross into the next frame
+      const std::uint32_t bytes = std::min(left, static_cast<std::uint32_t>(kChunkBytes - from % kChunkBytes));
+      left -= bytes;
+      *xsk_ring_prod__tx_desc(&queue.tx, at + submitted) =
+          xdp_desc{.addr = from, .len = bytes, .options = left != 0 ? kMoreFrames : 0};
+      from += bytes;
+    }
   }
   queue.tx.cached_prod -= room - submitted;  // slots reserved for packets that were not valid
   if (submitted != 0) xsk_ring_prod__submit(&queue.tx, submitted);
@@ -205,9 +247,8 @@ void XskPort::reclaim(Queue& queue) noexcept {
   if (done == 0) return;
   ChunkPool& pool = umem_->pool();
   for (std::uint32_t i = 0; i < done; ++i) {
-    const auto chunk = static_cast<ChunkId>(*xsk_ring_cons__comp_addr(&queue.completion, at + i) / kChunkBytes);
-    umem_->regain(chunk);
-    pool.put(chunk);
+    const ChunkId chunk = pool.chunk_of(pool.memory().data() + *xsk_ring_cons__comp_addr(&queue.completion, at + i));
+    if (umem_->regain(chunk)) pool.put(chunk);
   }
   xsk_ring_cons__release(&queue.completion, done);
   queue.uncompleted -= done;
@@ -280,6 +321,8 @@ class Opening {
   Result<std::vector<std::unique_ptr<Port>>, std::string> run();
 
  private:
+  /// Packets of several frames: only who needs them asks for them, since kernels before 6.6 refuse.
+  [[nodiscard]] std::uint16_t frames_flag() const noexcept { return pool_.chunk_bytes() != kChunkBytes ? kUseFrames : 0; }
   int bind_once(const XskConfig& config, Queue& queue);
   Result<bool, std::string> bind(const XskConfig& config, Queue& queue);
   Result<bool, std::string> set_busy_poll(const XskConfig& config, const Queue& queue);
@@ -304,6 +347,10 @@ std::string bind_error(const XskConfig& config, std::uint32_t queue, int error, 
   if (error == EBUSY) return name + ": in use by another AF_XDP socket (or the device is down, or being reconfigured)";
   if (error == EINVAL && queue >= link.rx_queues)
     return name + ": the device has only " + std::to_string(link.rx_queues) + " queues";
+  if (error == EINVAL && chunk_bytes_for(link.mtu) != kChunkBytes) {
+    return name + ": MTU " + std::to_string(link.mtu) + " needs AF_XDP with packets of several frames (Linux 6.6, and a driver that has them); " +
+           "use `port: packet`, or an MTU of " + std::to_string(kMaxPacketBytes - kLinkHeaderBytes) + " at most";
+  }
   if (error == ENETDOWN) return name + ": the device is down (`ip link set dev " + link.name + " up`)";
   if (error == EPERM) return name + ": no permission for AF_XDP sockets (CAP_NET_RAW and CAP_NET_ADMIN)";
   if (copy_flag == XDP_ZEROCOPY)
@@ -318,7 +365,7 @@ int Opening::bind_once(const XskConfig& config, Queue& queue) {
   socket_config.rx_size = config.ring_entries;
   socket_config.tx_size = config.ring_entries;
   socket_config.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD;  // the program is ours and already there
-  socket_config.bind_flags = static_cast<std::uint16_t>(XDP_USE_NEED_WAKEUP | copy_flag_);
+  socket_config.bind_flags = static_cast<std::uint16_t>(XDP_USE_NEED_WAKEUP | copy_flag_ | frames_flag());
   const int error =
       xsk_socket__create_shared(&queue.socket, config.redirect->link().name.c_str(), queue.number, umem_->kernel_side(),
                                 &queue.rx, &queue.tx, &queue.fill, &queue.completion, &socket_config);

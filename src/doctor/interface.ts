@@ -5,8 +5,10 @@ import type { InterfaceConfig } from '../config/defaults.js'
 import type { Finding } from './finding.js'
 import { output, read, readLinkName } from './read.js'
 
-/** 4 KiB chunks less the headroom that the kernel and we want. */
-const largestMtu = 3_498
+/** A chunk of 16 KiB less the headroom that the kernel and we want. */
+const largestMtu = 16_046
+/** Of a chunk of 4 KiB: what is longer lies in several frames of AF_XDP. */
+const largestOfOneFrame = 3_758
 
 /** Drivers known to give AF_XDP their own memory. */
 const zeroCopyDrivers = ['i40e', 'ice', 'igb', 'igc', 'ixgbe', 'mlx5_core', 'stmmac', 'gve', 'virtio_net', 'idpf']
@@ -71,7 +73,9 @@ export function judgeMtu(name: string, device: string, mtu: number): Finding {
     }
   }
   if (mtu < 576) return { id, status: 'warn', text: `${device} has an MTU of ${mtu}: records will be tiny` }
-  return { id, status: 'ok', text: `${device} has an MTU of ${mtu}` }
+  const frames =
+    mtu > largestOfOneFrame ? '; port "xsk" needs Linux 6.6 for it, and a driver with multi-buffer XDP' : ''
+  return { id, status: 'ok', text: `${device} has an MTU of ${mtu}${frames}` }
 }
 
 function judgeDriver(name: string, { device, port }: InterfaceConfig, driver: string): Finding {

@@ -17,7 +17,7 @@ export interface ReadyLine {
   readonly event: 'ready'
   readonly pid: number
   readonly interfaces: Readonly<
-    Record<string, { readonly port: string; readonly attach?: string; readonly copy?: string }>
+    Record<string, { readonly port: string; readonly attach?: string; readonly copy?: string; readonly mtu?: number }>
   >
 }
 

@@ -76,9 +76,9 @@ describe('offloads', () => {
 
 it.each([
   [1_500, 'ok'],
-  [3_498, 'ok'],
-  [3_499, 'fail'],
-  [9_000, 'fail'],
+  [9_000, 'ok'],
+  [16_046, 'ok'],
+  [16_047, 'fail'],
   [500, 'warn'],
 ])('MTU %i: %s', (mtu, status) => {
   expect(judgeMtu('wan', 'eth0', mtu).status).toBe(status)
