@@ -19,11 +19,17 @@ export const handshakeTexts = {
   internal: 'a fault of ours',
   no_extended_master_secret: 'a TLS 1.2 client without extended master secret (RFC 7627)',
   too_large: 'more handshake bytes than an honest client sends',
+  denied: 'a rule of the service refuses such hellos',
+  too_many: 'more hellos of one source than a rule of the service allows',
+  bad_cookie: 'a second hello without the cookie of our HelloRetryRequest, or with another',
 }
 
 /** What the engine adds to the lists of its workers, in native/engine/engine.cpp. */
 export const engineCounters = {
   flows_live: 'connections now, those that are setting up or ending included',
+  half_open_live: 'clients for which no secure processor has begun to work',
+  hellos_waiting: 'hellos in line for a secure processor',
+  hello_blocks_used: 'blocks that hold hellos',
   chunks_free: 'packet memory not in use, in chunks of 4 KiB',
   worker_turns: 'turns of the workers’ loops',
   worker_busy_us: 'microseconds of turns in which there was something to do',
@@ -117,8 +123,13 @@ export const advice = {
   handshake_internal: 'Report it, with the event’s text',
   handshake_no_extended_master_secret: 'Update the client',
   handshake_too_large: 'Nothing: hostile, or far too large client certificates',
+  handshake_denied: 'Nothing: `hello.rules` asked for it',
+  handshake_too_many: 'See `hello.rules`; many honest clients behind one address need a rate of their own',
+  handshake_bad_cookie: 'One client: a bug of its software. Many: somebody tries cookies',
 
   secure_restarts: 'Growing: look for why `cutwater-secure` ends',
+  half_open_live: 'Near `maxHalfOpen` for long: a flood, or raise it',
+  hellos_waiting: 'Above 64, `hello.retry: auto` begins to ask clients back. For long: raise `secureThreads`',
   chunks_free: 'Near 0 for long: raise `chunks`',
   port_rx_lost: 'Growing: the workers do not keep up, or `chunks` is too small',
   port_tx_lost: 'Growing: the device is saturated',

@@ -69,6 +69,28 @@ secure::ServiceTls to_tls(const Field& field, const std::string& service) {
           .legacy_rsa_key_exchange = field["legacyRsaKeyExchange"].boolean()};
 }
 
+hello::TriageRule to_rule(const Field& field) {
+  using Action = hello::TriageRule::Action;
+  hello::TriageRule rule;
+  rule.prefix_bits = field["prefixBits"].integer<std::uint8_t>();
+  if (rule.prefix_bits != 0) rule.prefix = to_address(field["prefix"]);
+  rule.name = field["name"].text();
+  rule.protocol = field["protocol"].text();
+  rule.fingerprint = field["fingerprint"].text();
+  rule.action = field["action"].choice<Action>({{"allow", Action::allow}, {"deny", Action::deny}, {"limit", Action::limit}});
+  rule.per_second = field["perSecond"].integer<std::uint32_t>();
+  rule.burst = field["burst"].integer<std::uint32_t>();
+  return rule;
+}
+
+path::HelloRules to_hello(const Field& field) {
+  return {.retry = field["retry"].choice<path::Retry>(
+              {{"never", path::Retry::never}, {"auto", path::Retry::automatic}, {"always", path::Retry::always}}),
+          .profile = {},
+          .rules = field["rules"].list(to_rule),
+          .queue_timeout_ms = field["queueTimeoutMs"].integer<std::uint32_t>()};
+}
+
 ServiceConfig to_service(const Field& field) {
   std::string name = field["name"].text();
   auto tls = to_tls(field["tls"], name);
@@ -86,7 +108,8 @@ ServiceConfig to_service(const Field& field) {
               {{"whole-record", engine::Release::whole_record}, {"streaming", engine::Release::streaming}}),
           .idle_timeout_ms = field["idleTimeoutMs"].integer<std::uint32_t>(),
           .handshake_timeout_ms = field["handshakeTimeoutMs"].integer<std::uint32_t>(),
-          .rekey_after_records = field["rekeyAfterRecords"].integer<std::uint64_t>()};
+          .rekey_after_records = field["rekeyAfterRecords"].integer<std::uint64_t>(),
+          .hello = to_hello(field["hello"])};
 }
 
 EngineConfig to_config(const Field& field) {
@@ -99,6 +122,7 @@ EngineConfig to_config(const Field& field) {
               {{"thread", secure::Place::thread}, {"process", secure::Place::process}}),
           .secure_program = field["secureProgram"].text(),
           .max_flows = field["maxFlows"].integer<std::uint32_t>(),
+          .max_half_open = field["maxHalfOpen"].integer<std::uint32_t>(),
           .chunks = field["chunks"].integer<std::uint32_t>(),
           .busy_poll_us = field["busyPollUs"].integer<std::uint32_t>(),
           .aead = field["aead"].text(),

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/ip_address.hpp"
+#include "path/services.hpp"
 #include "secure/pool.hpp"
 
 namespace cutwater::engine {
@@ -49,6 +50,7 @@ struct ServiceConfig {
   std::uint32_t idle_timeout_ms = 300'000;
   std::uint32_t handshake_timeout_ms = 10'000;
   std::uint64_t rekey_after_records = 0;  // 0: the suite's own limit; smaller for tests and cautious operators
+  path::HelloRules hello;               // but for the profile, which follows from `tls`
 };
 
 struct EngineConfig {
@@ -60,6 +62,7 @@ struct EngineConfig {
   secure::Place secure_place = secure::Place::thread;
   std::string secure_program;           // the path of cutwater-secure, for Place::process
   std::uint32_t max_flows = 65'536;     // per worker
+  std::uint32_t max_half_open = 65'536; // per worker
   std::uint32_t chunks = 16'384;        // per worker; 4 KiB each (a quarter of them, of 16 KiB, with a large MTU)
   std::uint32_t busy_poll_us = 50;      // a worker that found nothing for so long sleeps in poll(); ~0: never sleeps
   std::string aead;                     // "" = the fastest

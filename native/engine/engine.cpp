@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ctime>
 #include <future>
 #include <map>
 #include <mutex>
@@ -82,6 +83,7 @@ struct Engine::Impl {
   std::vector<ServiceConfig> services;
   std::vector<Counter> last_counters;
   bool is_closed = false;
+  std::array<std::uint8_t, hello::kCookieKeyBytes> retry_secret{}, cookie_key{};  // HelloRetryRequest cookies: of workers, of TLS contexts
 
   Result<StartReport, Error> start(const EngineConfig& wanted);
   Result<bool, Error> check(const std::vector<ServiceConfig>& wanted) const;
@@ -165,6 +167,8 @@ std::string Engine::Impl::start_secure() {
 
 // Made, not started: the path is configured by the control side before its thread runs.
 void Engine::Impl::start_workers() {
+  fill_random(retry_secret.data(), retry_secret.size());
+  fill_random(cookie_key.data(), cookie_key.size());
   const std::uint32_t n = config.workers;
   handovers.resize(std::size_t{n} * n);
   for (std::uint32_t from = 0; from < n; ++from) {
@@ -174,7 +178,10 @@ void Engine::Impl::start_workers() {
   }
   const bool shares_core = allowed_cores() < n + config.secure_threads;
   for (std::uint32_t i = 0; i < n; ++i) {
-    path::PathConfig path_config{.max_flows = config.max_flows};
+    path::PathConfig path_config{.max_flows = config.max_flows, .max_half_open = config.max_half_open};
+    path_config.retry_secret = retry_secret;
+    path_config.cookie_key = cookie_key;
+    path_config.wall_at_zero_s = std::time(nullptr) - static_cast<std::int64_t>(clock_now().us / 1'000'000);
     fill_random(path_config.hash_seed, sizeof path_config.hash_seed);
     fill_random(path_config.syn_key.data(), sizeof path_config.syn_key);
     path_config.aead = config.aead.empty() ? nullptr : record::find_aead(config.aead);
@@ -214,6 +221,9 @@ std::shared_ptr<const path::Services> Engine::Impl::to_path_services(std::vector
     entry.idle_timeout_ms = service.idle_timeout_ms;
     entry.handshake_timeout_ms = service.handshake_timeout_ms;
     entry.rekey_after_records = service.rekey_after_records;
+    entry.hello = service.hello;
+    const secure::Tls13Offer offer = secure::tls13_offer(service.tls);
+    entry.hello.profile = {offer.suites, offer.groups, offer.follows_chacha};
     for (const ServerConfig& configured : service.servers) {
       path::Server target{configured.endpoint.address, configured.endpoint.port, {}};
       const auto hop = hops->find(configured.endpoint.address, ports.server_ifindex, kNeighbourPatience);
@@ -229,7 +239,9 @@ std::shared_ptr<const path::Services> Engine::Impl::to_path_services(std::vector
 // TLS contexts first, then routes, then the packets: nothing is admitted before it can be served.
 Result<bool, Error> Engine::Impl::use(const std::vector<ServiceConfig>& wanted, std::vector<std::string>& notes) {
   for (const ServiceConfig& service : wanted) {
-    if (const std::string wrong = secure->configure(id_of(service.name), service.tls); !wrong.empty()) {
+    secure::ServiceTls tls = service.tls;
+    tls.cookie_key.assign(cookie_key.begin(), cookie_key.end());
+    if (const std::string wrong = secure->configure(id_of(service.name), tls); !wrong.empty()) {
       return error(ErrorCode::certificate_invalid, "services." + service.name + ".tls: " + wrong);
     }
   }
@@ -323,11 +335,15 @@ std::vector<Counter> Engine::counters() const {
   if (impl_->is_closed) return impl_->last_counters;
   std::vector<Counter> out;
   for (const auto& worker : impl_->workers) add_counters(worker->counters(), out);
+  std::uint64_t half_open = 0, hellos_waiting = 0, hello_blocks = 0;
   std::uint64_t flows = 0, chunks = 0, turns = 0, busy_us = 0, handed_over = 0, handover_full = 0, rx_lost = 0, tx_lost = 0;
   for (const auto& worker : impl_->workers) {
     const WorkerGauges& g = worker->gauges();
     flows += g.live_flows.load(std::memory_order_relaxed);
     chunks += g.free_chunks.load(std::memory_order_relaxed);
+    half_open += g.half_open.load(std::memory_order_relaxed);
+    hellos_waiting += g.hellos_waiting.load(std::memory_order_relaxed);
+    hello_blocks += g.hello_blocks.load(std::memory_order_relaxed);
     turns += g.turns.load(std::memory_order_relaxed);
     busy_us += g.busy_us.load(std::memory_order_relaxed);
     handed_over += g.handed_over.load(std::memory_order_relaxed);
@@ -338,6 +354,9 @@ std::vector<Counter> Engine::counters() const {
     }
   }
   out.push_back({"flows_live", "", flows});
+  out.push_back({"half_open_live", "", half_open});
+  out.push_back({"hellos_waiting", "", hellos_waiting});
+  out.push_back({"hello_blocks_used", "", hello_blocks});
   out.push_back({"chunks_free", "", chunks});
   out.push_back({"worker_turns", "", turns});
   out.push_back({"worker_busy_us", "", busy_us});

@@ -210,6 +210,10 @@ void Worker::sleep(Tick now) noexcept {
 void Worker::publish(Tick, std::size_t worked) noexcept {
   add(gauges_.turns, 1);
   if (worked != 0 && gauges_.turns.load(std::memory_order_relaxed) % kPublishTurns != 0) return;
+  const path::Path::HelloLoad hellos = parts_.path->hello_load();
+  gauges_.half_open.store(hellos.half_open, std::memory_order_relaxed);
+  gauges_.hellos_waiting.store(hellos.waiting, std::memory_order_relaxed);
+  gauges_.hello_blocks.store(hellos.blocks, std::memory_order_relaxed);
   gauges_.live_flows.store(parts_.path->live_flows(), std::memory_order_relaxed);
   gauges_.free_chunks.store(parts_.pool->free_chunks(), std::memory_order_relaxed);
 }

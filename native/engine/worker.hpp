@@ -47,6 +47,7 @@ struct EventNote {
 /// Gauges a worker publishes now and then.
 struct WorkerGauges {
   std::atomic<std::uint64_t> live_flows{0}, free_chunks{0}, turns{0}, busy_us{0}, handed_over{0}, handover_full{0};
+  std::atomic<std::uint64_t> half_open{0}, hellos_waiting{0}, hello_blocks{0};
 };
 
 class Worker final : path::EventSink, splice::TraceSink {

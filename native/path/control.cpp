@@ -164,6 +164,11 @@ Holdings Path::holdings() const noexcept {
           .expanded_keys = r.keys.live()};
 }
 
+Path::HelloLoad Path::hello_load() const noexcept {
+  const State& s = impl_->state;
+  return {s.half_open.live(), s.half_open.waiting(), s.blocks.hellos_in_use()};
+}
+
 void Path::each_flow(const std::function<bool(const FlowView&)>& visit) {
   State& s = impl_->state;
   for (std::uint32_t i = 0; i < s.flows.used(); ++i) {

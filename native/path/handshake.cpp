@@ -226,6 +226,7 @@ void establish(State& s, Flow& f, secure::Reply& reply) {
   f.last_active = s.r.now;
   f.down.edge_shown = f.down.plain_next;
   count_established(s, f, *reply.established);
+  s.known.insert(f.client.address, s.r.now);
   const bool is_introduced = introduce(s, f, *reply.established);
   Handshake* h = handshake_of(s, f);
   const bool has_fin = h->has_fin;

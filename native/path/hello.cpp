@@ -1,6 +1,8 @@
 // A half-open client's hello: put together, read, judged, and kept in line for a secure processor. Until its turn comes it
 // costs its record and its block, and when the client goes it costs nothing any more: what nobody waits for is never signed.
 // Implements: H1, H2, H3, H8, H9.
+#include <algorithm>
+
 #include "hello/client_hello.hpp"
 #include "path/state.hpp"
 #include "splice/close.hpp"
@@ -76,6 +78,10 @@ void refuse_hello(State& s, Flow& f, record::Alert alert) noexcept {
   refuse_handshake(s, f, HandshakeFailure::bad_hello, static_cast<std::uint8_t>(alert));
 }
 
+void refuse_by_rule(State& s, Flow& f, HandshakeFailure why) noexcept {
+  refuse_handshake(s, f, why, static_cast<std::uint8_t>(record::Alert::access_denied));
+}
+
 void wait_for_processor(State& s, Flow& f, const HelloRules& rules, Standing standing) noexcept {
   f.expires = s.r.now + rules.queue_timeout_ms * kMs;
   s.half_open.move(half_open_of(s, f), standing);  // posted when the burst ends
@@ -85,11 +91,17 @@ void judge_second(State& s, Flow& f, const hello::ClientHello& hello, const Hell
   const auto memory = s.cookies.open(hello.cookie, owner_of(f), wall_s(s));
   if (!memory || !hello::fits_retry(*memory, hello)) {
     s.counters.add(Count::cookies_refused);
-    return refuse_hello(s, f, record::Alert::illegal_parameter);
+    return refuse_handshake(s, f, HandshakeFailure::bad_cookie, static_cast<std::uint8_t>(record::Alert::illegal_parameter));
   }
   s.counters.add(Count::cookies_accepted);
   half_open_of(s, f).is_proven = true;
   wait_for_processor(s, f, rules, hello.has_psk ? Standing::resuming : Standing::known);
+}
+
+// A TLS 1.3 hello has a session ID for compatibility, and a ticket extension without meaning.
+bool offers_session(const hello::ClientHello& hello) noexcept {
+  constexpr std::uint16_t kTls13 = 0x0304;
+  return hello.has_psk || (!hello.offers(kTls13) && (!hello.session_ticket.empty() || !hello.session_id.empty()));
 }
 
 // A whole hello. The first one is answered with a retry where the service wants that; the second has to bring the cookie back.
@@ -100,12 +112,18 @@ void judge(State& s, Flow& f) noexcept {
   if (!parsed) return refuse_hello(s, f, static_cast<record::Alert>(hello::alert_for(parsed.error())));
   const HelloRules& rules = rules_of(s, f);
   if (assembly.turn == hello::Turn::second) return judge_second(s, f, *parsed, rules);
+  switch (s.triage.judge(rules.rules, *parsed, f.client.address, f.route->service_id, s.r.now)) {
+    case hello::TriageVerdict::pass: break;
+    case hello::TriageVerdict::deny: return refuse_by_rule(s, f, HandshakeFailure::denied);
+    case hello::TriageVerdict::too_many: return refuse_by_rule(s, f, HandshakeFailure::too_many);
+  }
   if (wants_retry(s, rules)) {
     auto memory = hello::choose_retry(rules.profile, *parsed, message);
     if (memory) memory->wall_s = wall_s(s);
     if (memory && answer_with_retry(s, f, *memory, parsed->session_id)) return;
   }
-  wait_for_processor(s, f, rules, Standing::fresh);
+  const bool is_known = s.known.contains(f.client.address, s.r.now);
+  wait_for_processor(s, f, rules, !is_known ? Standing::fresh : offers_session(*parsed) ? Standing::resuming : Standing::known);
 }
 
 bool is_waiting(const HalfOpen& h) noexcept { return static_cast<std::size_t>(h.standing) < kWaitingClasses; }
@@ -125,10 +143,12 @@ void note_pressure(State& s) noexcept {
   }
 }
 
-// Best class first.
+// Best class first; one in eight is for the last in line, so that nobody starves.
 HalfOpen* next_waiting(State& s) noexcept {
-  for (const Standing standing : {Standing::resuming, Standing::known, Standing::fresh}) {
-    if (HalfOpen* h = s.half_open.oldest(standing)) return h;
+  std::array<Standing, kWaitingClasses> order{Standing::resuming, Standing::known, Standing::fresh};
+  if (s.pressure.posted % 8 == 7) std::reverse(order.begin(), order.end());
+  for (const Standing standing : order) {
+    if (HalfOpen* h = s.half_open.oldest(standing)) return ++s.pressure.posted, h;
   }
   return nullptr;
 }

@@ -111,6 +111,11 @@ class Path {
   void each_flow(const std::function<bool(const FlowView&)>& visit);
 
   [[nodiscard]] std::uint32_t live_flows() const noexcept;
+  /// Clients that have proved nothing yet, hellos in line for a processor, and blocks that hold hellos.
+  struct HelloLoad {
+    std::uint32_t half_open = 0, waiting = 0, blocks = 0;
+  };
+  [[nodiscard]] HelloLoad hello_load() const noexcept;
   /// Counted when asked for: for checks and people, not for packets.
   [[nodiscard]] Holdings holdings() const noexcept;
 

@@ -10,6 +10,7 @@
 #include "balance/server_set.hpp"
 #include "base/ip_address.hpp"
 #include "hello/retry.hpp"
+#include "hello/triage.hpp"
 #include "splice/route.hpp"
 
 namespace cutwater::path {
@@ -20,7 +21,8 @@ enum class Retry : std::uint8_t { never, automatic /* while hellos pile up */, a
 /// What a service does with hellos.
 struct HelloRules {
   Retry retry = Retry::never;
-  hello::RetryProfile profile;
+  hello::RetryProfile profile = {};
+  std::vector<hello::TriageRule> rules = {};
   std::uint32_t queue_timeout_ms = 3'000;  // a hello that no processor took by then is refused
 };
 

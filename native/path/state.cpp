@@ -77,6 +77,8 @@ State::State(const PathConfig& config, port::ChunkPool& pool, secure::Link& link
       blocks(config.blocks),
       cookies(config.retry_secret, config.cookie_key),
       wall_at_zero_s(config.wall_at_zero_s),
+      triage({config.hash_seed[1], config.hash_seed[0]}),
+      known({config.hash_seed[0], ~config.hash_seed[1]}),
       max_flows(config.max_flows),
       secure(link),
       syn_key(config.syn_key),

@@ -8,6 +8,7 @@
 
 #include "balance/chooser.hpp"
 #include "flow/flow_table.hpp"
+#include "hello/known_clients.hpp"
 #include "path/half_open.hpp"
 #include "path/path.hpp"
 #include "port/port.hpp"
@@ -89,6 +90,7 @@ struct Work {
 struct Pressure {
   bool is_high = false;
   Tick low_since;
+  std::uint32_t posted = 0;  // hellos, ever
 };
 
 struct State {
@@ -106,6 +108,8 @@ struct State {
   std::shared_ptr<const Services> services;
   std::vector<const HelloRules*> hello_rules;  // by service id, into `services`
   Pressure pressure;
+  hello::Triage triage;
+  hello::KnownClients known;
   std::vector<splice::Flow*> awake;  // half-open clients that have a Flow until the burst ends
   std::uint32_t max_flows;
   secure::Link& secure;

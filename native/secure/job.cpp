@@ -40,6 +40,12 @@ std::string_view to_string(HandshakeFailure failure) noexcept {
       return "too_large";
     case HandshakeFailure::processor_lost:
       return "processor_lost";
+    case HandshakeFailure::denied:
+      return "denied";
+    case HandshakeFailure::too_many:
+      return "too_many";
+    case HandshakeFailure::bad_cookie:
+      return "bad_cookie";
   }
   return "unknown";
 }

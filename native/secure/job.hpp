@@ -56,8 +56,11 @@ enum class HandshakeFailure : std::uint8_t {
   no_extended_master_secret,  // a TLS 1.2 client without it (RFC 7627): refused, its sessions could be mixed up
   too_large,                  // the client sent more handshake bytes than any honest one: client's fault
   processor_lost,             // the secure processor's process ended while it had the handshake
+  denied,                     // a rule of the service refuses such hellos
+  too_many,                   // more hellos of one source than a rule of the service allows
+  bad_cookie,                 // a second hello without the cookie of our HelloRetryRequest, or with another
 };
-inline constexpr std::size_t kHandshakeFailures = 18;  // how many names the list has, for counters
+inline constexpr std::size_t kHandshakeFailures = 21;  // how many names the list has, for counters
 std::string_view to_string(HandshakeFailure failure) noexcept;
 
 /// Everything the fast path needs to go on without the TLS object, which is freed.

@@ -5,7 +5,7 @@ import type { z } from 'zod'
 
 import type { configSchema, Mode, Release, serviceSchema } from './schema.js'
 import { suites, type SuiteName } from './suites.js'
-import { toMs } from './values.js'
+import { parsePrefix, toMs } from './values.js'
 
 export interface Config {
   readonly name: string
@@ -39,6 +39,7 @@ export interface WorkersConfig {
   readonly firstCpu: number | undefined
   readonly secureThreads: number
   readonly maxFlows: number
+  readonly maxHalfOpen: number
   readonly chunks: number
   /** Infinity: never sleeps. */
   readonly busyPollUs: number
@@ -56,7 +57,25 @@ export interface ServiceConfig {
   readonly handshakeTimeoutMs: number
   /** 0: the suite's own limit. */
   readonly rekeyAfterRecords: number
+  readonly hello: HelloConfig
   readonly tls: TlsConfig
+}
+
+export interface HelloConfig {
+  readonly retry: 'never' | 'auto' | 'always'
+  readonly queueTimeoutMs: number
+  readonly rules: readonly HelloRule[]
+}
+
+/** Empty parts match everything. */
+export interface HelloRule {
+  readonly source: { readonly address: string; readonly bits: number } | undefined
+  readonly name: string
+  readonly protocol: string
+  readonly fingerprint: string
+  readonly action: 'allow' | 'deny' | 'limit'
+  readonly perSecond: number
+  readonly burst: number
 }
 
 export interface ServerConfig extends Endpoint {
@@ -112,6 +131,7 @@ export function toConfig(written: Written, directory: string): Config {
       firstCpu: written.cpus?.[0],
       secureThreads: written.secureThreads,
       maxFlows: written.maxFlows,
+      maxHalfOpen: written.maxHalfOpen,
       chunks: written.chunks,
       busyPollUs: written.busyPoll === 'always' ? Infinity : Math.round(ms(written.busyPoll) * 1_000),
     },
@@ -139,7 +159,24 @@ function toService(service: WrittenService, interfaces: readonly string[], direc
     idleTimeoutMs: ms(service.timeouts.idle),
     handshakeTimeoutMs: ms(service.timeouts.handshake),
     rekeyAfterRecords: service.rekeyAfterRecords,
+    hello: toHello(service.hello),
     tls: toTls(service.tls, directory),
+  }
+}
+
+function toHello(hello: WrittenService['hello']): HelloConfig {
+  return {
+    retry: hello.retry,
+    queueTimeoutMs: ms(hello.queueTimeout),
+    rules: hello.rules.map((rule) => ({
+      source: rule.source === undefined ? undefined : parsePrefix(rule.source),
+      name: (rule.name ?? '').toLowerCase(),
+      protocol: rule.protocol ?? '',
+      fingerprint: rule.fingerprint ?? '',
+      action: rule.action,
+      perSecond: rule.perSecond,
+      burst: rule.burst,
+    })),
   }
 }
 

@@ -6,6 +6,7 @@ import { z } from 'zod'
 
 import { suiteNames } from './suites.js'
 import {
+  addressPrefix,
   choice,
   device,
   duration,
@@ -77,6 +78,26 @@ export const timeoutsSchema = mapping({
   handshake: duration({ min: '100ms', max: '5m' }).default('10s'),
 })
 
+/** What becomes of hellos that match: every part that is set must. */
+export const helloRuleSchema = mapping({
+  source: addressPrefix().optional(),
+  name: text('a name such as "shop.example" or "*.example"').max(255, 'expected at most 255 bytes').optional(),
+  protocol: text('a protocol name such as "h2"').max(255, 'expected at most 255 bytes').optional(),
+  fingerprint: z
+    .string('expected a JA4 fingerprint')
+    .regex(/^[tq][0-9sd]{2}[di]\d{4}\w{2}_[0-9a-f]{12}_[0-9a-f]{12}$/, 'expected a JA4 fingerprint')
+    .optional(),
+  action: choice(['allow', 'deny', 'limit']),
+  perSecond: integer(1, 1_000_000, 'hellos a second').default(10),
+  burst: integer(1, 1_000_000, 'a number of hellos').default(20),
+})
+
+export const helloSchema = mapping({
+  retry: choice(['never', 'auto', 'always']).default('auto'),
+  queueTimeout: duration({ min: '10ms', max: '1m' }).default('3s'),
+  rules: list(helloRuleSchema, 'rules', { min: 0, max: 256 }).default([]),
+})
+
 /** One listener. */
 export const serviceSchema = mapping({
   mode: choice(modes).default('direct'),
@@ -88,6 +109,7 @@ export const serviceSchema = mapping({
   release: choice(releases).default('whole-record'),
   timeouts: timeoutsSchema.prefault({}),
   rekeyAfterRecords: integer(0, Number.MAX_SAFE_INTEGER, 'a number of records').default(0),
+  hello: helloSchema.prefault({}),
   tls: tlsSchema,
 })
 
@@ -109,6 +131,7 @@ export const configSchema = mapping({
   secureThreads: integer(1, 64, 'a number of threads').default(1),
   secure: secureSchema.prefault({}),
   maxFlows: integer(64, 16_777_216, 'a number of flows').default(65_536),
+  maxHalfOpen: integer(64, 16_777_216, 'a number of clients').default(65_536),
   chunks: integer(1_024, 4_194_304, 'a number of chunks').default(16_384),
   busyPoll: durationOr('always', { min: '0us', max: '1s' }).default('50us'),
   aead: choice(['ipsec-mb', 'openssl']).optional(),

@@ -49,6 +49,22 @@ export const ipAddress = () => {
   return z.string(expected(words)).refine((value) => isIP(value) !== 0 && !value.includes('%'), expected(words))
 }
 
+/** "192.0.2.0/24" or "2001:db8::/32"; an address alone is itself. */
+export const addressPrefix = () => {
+  const words = 'an address or a prefix, such as "192.0.2.0/24"'
+  return z.string(expected(words)).refine((value) => parsePrefix(value) !== undefined, expected(words))
+}
+
+/** The address and how many of its bits count; undefined when it is neither an address nor a prefix. */
+export function parsePrefix(value: string): { address: string; bits: number } | undefined {
+  const [address = '', bits, ...more] = value.split('/')
+  const version = address.includes('%') ? 0 : isIP(address)
+  const most = version === 4 ? 32 : 128
+  if (version === 0 || more.length > 0 || (bits !== undefined && !/^(0|[1-9]\d{0,2})$/.test(bits))) return undefined
+  const count = bits === undefined ? most : Number(bits)
+  return count >= 1 && count <= most ? { address, bits: count } : undefined
+}
+
 const unitsMs = { us: 0.001, ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 export interface DurationRange {

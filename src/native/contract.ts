@@ -46,6 +46,25 @@ export interface NativeTls {
   readonly legacyRsaKeyExchange: boolean
 }
 
+export interface NativeHello {
+  readonly retry: 'never' | 'auto' | 'always'
+  readonly queueTimeoutMs: number
+  readonly rules: readonly NativeHelloRule[]
+}
+
+export interface NativeHelloRule {
+  /** Empty without a prefix. */
+  readonly prefix: string
+  /** Of the IPv4-mapped form: an IPv4 /24 has 120. 0: any source. */
+  readonly prefixBits: number
+  readonly name: string
+  readonly protocol: string
+  readonly fingerprint: string
+  readonly action: 'allow' | 'deny' | 'limit'
+  readonly perSecond: number
+  readonly burst: number
+}
+
 export interface NativeService {
   readonly name: string
   readonly mode: 'direct' | 'balance' | 'proxy'
@@ -60,6 +79,7 @@ export interface NativeService {
   readonly idleTimeoutMs: number
   readonly handshakeTimeoutMs: number
   readonly rekeyAfterRecords: number
+  readonly hello: NativeHello
 }
 
 export interface NativeConfig {
@@ -74,6 +94,7 @@ export interface NativeConfig {
   /** The path of cutwater-secure. */
   readonly secureProgram: string
   readonly maxFlows: number
+  readonly maxHalfOpen: number
   readonly chunks: number
   /** 2^32 - 1: never sleeps. */
   readonly busyPollUs: number

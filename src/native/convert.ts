@@ -25,6 +25,7 @@ export function toNativeConfig(config: Config, identities: ReadonlyMap<string, S
     securePlace: config.secure.place,
     secureProgram: secureProgramPath,
     maxFlows: workers.maxFlows,
+    maxHalfOpen: workers.maxHalfOpen,
     chunks: workers.chunks,
     busyPollUs: Math.min(workers.busyPollUs, neverSleeps),
     aead: config.aead === 'fastest' ? '' : config.aead,
@@ -40,6 +41,9 @@ export function toNativeServices(config: Config, identities: ReadonlyMap<string,
     return toNativeService(name, service, identity, interfaces)
   })
 }
+
+/** An IPv4 address is kept as ::ffff:a.b.c.d. */
+const mappedBits = 96
 
 function toNativeService(
   name: string,
@@ -77,5 +81,14 @@ function toNativeService(
     idleTimeoutMs: service.idleTimeoutMs,
     handshakeTimeoutMs: service.handshakeTimeoutMs,
     rekeyAfterRecords: service.rekeyAfterRecords,
+    hello: {
+      retry: service.hello.retry,
+      queueTimeoutMs: service.hello.queueTimeoutMs,
+      rules: service.hello.rules.map(({ source, ...rule }) => ({
+        prefix: source?.address ?? '',
+        prefixBits: source === undefined ? 0 : source.bits + (source.address.includes(':') ? 0 : mappedBits),
+        ...rule,
+      })),
+    },
   }
 }

@@ -37,6 +37,7 @@ const service: NativeService = {
   idleTimeoutMs: 1_000,
   handshakeTimeoutMs: 1_000,
   rekeyAfterRecords: 0,
+  hello: { retry: 'auto' as const, queueTimeoutMs: 3_000, rules: [] },
 }
 const config: NativeConfig = {
   interfaces: [{ name: 'wan', device: 'nosuchdev0', port: 'packet', attach: 'auto', copy: 'auto', vlan: 0 }],
@@ -47,6 +48,7 @@ const config: NativeConfig = {
   securePlace: 'thread',
   secureProgram: '',
   maxFlows: 1_024,
+  maxHalfOpen: 1_024,
   chunks: 1_024,
   busyPollUs: 50,
   aead: '',
