@@ -4,7 +4,7 @@
 //                        443 shop  : proxy, with servers that refuse or are silent in front of the good one
 //                       8443 node  : proxy, h2
 //                       9443 transfers : proxy
-//                       7443 odd   : direct, at the same time (A17)
+//                       7443 odd   : direct, at the same time
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { kAddresses } from '../../src/demo/network.js'
 import { growth } from '../support/appliance.js'
