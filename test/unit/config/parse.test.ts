@@ -163,6 +163,11 @@ describe('parse', () => {
     ],
     [
       'tls: { ',
+      'tls: { versions: ["1.2"], suites: [TLS_RSA_WITH_AES_128_GCM_SHA256], ',
+      'shop.yaml:8:40: services.shop.tls.suites[0]: TLS_RSA_WITH_AES_128_GCM_SHA256 has no forward secrecy: tls.legacyRsaKeyExchange: true allows it, for old clients',
+    ],
+    [
+      'tls: { ',
       'tls: { clientAuth: required, ',
       'shop.yaml:8:10: services.shop.tls.clientCa: missing: clientAuth "required" needs the issuers to accept',
     ],
