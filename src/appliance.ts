@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { HealthChecks } from './balance/health.js'
 import type { Action } from './config/actions.js'
 import type { Config } from './config/defaults.js'
 import { diff, type Wanted } from './config/diff.js'
@@ -10,7 +11,7 @@ import type { ConfigInput } from './config/schema.js'
 import { CutwaterError } from './errors.js'
 import { type Identities, readIdentities, wipeKeys } from './identity/service-identity.js'
 import { callNative, createEngine } from './native/binding.js'
-import type { FlowEntry, FlowEvent, NativeEngine, PortReport, TraceEntry } from './native/contract.js'
+import type { FlowEntry, FlowEvent, NativeEngine, PortReport, ServerEntry, TraceEntry } from './native/contract.js'
 import { toNativeConfig, toNativeServices } from './native/convert.js'
 import { CounterReader } from './stats/counters.js'
 import type { Snapshot } from './stats/snapshot.js'
@@ -55,6 +56,7 @@ export class Appliance {
   readonly ready: Ready
   readonly #engine: NativeEngine
   readonly #counters: CounterReader
+  readonly #health: HealthChecks
   readonly #closed = new AbortController()
   #running: Wanted
   #applying: Promise<unknown> = Promise.resolve()
@@ -64,6 +66,10 @@ export class Appliance {
     this.#engine = engine
     this.#counters = new CounterReader(engine)
     this.#running = running
+    this.#health = new HealthChecks((service, server, health) => {
+      if (!this.#closed.signal.aborted) engine.judge(service, server, health)
+    })
+    this.#health.watch(running.config)
     this.ready = ready
   }
 
@@ -121,6 +127,7 @@ export class Appliance {
         })
       }
       this.#running = wanted
+      this.#health.watch(config)
       return { actions, warnings: identities.warnings }
     } finally {
       wipeKeys(identities.services)
@@ -167,6 +174,36 @@ export class Appliance {
     return callNative(() => this.#engine.flows(options.limit ?? defaultFlowLimit))
   }
 
+  /**
+   * Every server with its state and sessions; those taken out of the configuration as long as flows of theirs last.
+   *
+   * @throws CutwaterError CLOSED
+   */
+  servers(): ServerEntry[] {
+    this.#throwIfClosed()
+    return callNative(() => this.#engine.servers())
+  }
+
+  /**
+   * Gives a server no new flows while its old ones end. Stays so over reloads, until `enable`.
+   *
+   * @throws CutwaterError CONFIG_INVALID when there is no such server
+   */
+  drain(service: string, server: string): void {
+    this.#throwIfClosed()
+    callNative(() => {
+      this.#engine.admit(service, server, 'draining')
+    })
+  }
+
+  /** Takes `drain` back. @throws CutwaterError CONFIG_INVALID when there is no such server */
+  enable(service: string, server: string): void {
+    this.#throwIfClosed()
+    callNative(() => {
+      this.#engine.admit(service, server, 'enabled')
+    })
+  }
+
   /** Stops the workers and gives the ports back. Closing twice is one closing. */
   close(): Promise<void> {
     return (this.#closing ??= this.#shutDown())
@@ -178,6 +215,7 @@ export class Appliance {
 
   async #shutDown(): Promise<void> {
     this.#closed.abort()
+    this.#health.close()
     await this.#applying
     callNative(() => {
       this.#engine.close()

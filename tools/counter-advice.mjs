@@ -103,6 +103,7 @@ export const advice = {
   reset_idle_timeout: '`timeouts.idle`, if it is too short for the application',
   reset_retries_exhausted: 'The client is gone; many at once: the line to the clients',
   reset_service_removed: 'Nothing: it was asked for',
+  reset_server_removed: 'Raise `drainLimit` if flows need longer to end',
   reset_shutdown: 'Nothing: it was asked for',
 
   handshake_bad_record: 'Something that is no TLS client knocks at the port',

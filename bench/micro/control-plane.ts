@@ -50,7 +50,7 @@ function counterOperations(): Operation[] {
   const page = readFileSync(new URL('../../docs/counters.md', import.meta.url), 'utf8')
   const names = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, name = '']) => ({ name, service: '' }))
   const snapshot = new Snapshot(0, names, new BigUint64Array(names.length).fill(1_234_567n))
-  const facts = { version: '0', aead: 'none', ports: new Map() }
+  const facts = { version: '0', aead: 'none', ports: new Map(), servers: [] }
   return [
     { name: `read ${few} counters of an engine`, batch: 1, run: () => reader.read(0) },
     { name: `${names.length} counters as Prometheus text`, batch: 1, run: () => toPrometheus(snapshot, facts) },

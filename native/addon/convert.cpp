@@ -42,7 +42,31 @@ InterfaceConfig to_interface(const Field& field) {
 ServerConfig to_server(const Field& field) {
   return {.name = field["name"].text(),
           .endpoint = to_endpoint(field),
-          .weight = field["weight"].integer<std::uint32_t>()};
+          .weight = field["weight"].integer<std::uint32_t>(),
+          .max_sessions = field["maxSessions"].integer<std::uint32_t>()};
+}
+
+SipKey to_hash_key(const Field& field) {
+  const std::string bytes = field.bytes();
+  if (bytes.size() != 16) {
+    field.refuse("expected 16 bytes");
+    return {};
+  }
+  const auto* p = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  return {load_be64(p), load_be64(p + 8)};
+}
+
+balance::Rule to_rule(const Field& field) {
+  return {.algorithm = field["algorithm"].choice<balance::Algorithm>({{"least-sessions", balance::Algorithm::least_sessions},
+                                                                      {"round-robin", balance::Algorithm::round_robin},
+                                                                      {"two-choices", balance::Algorithm::two_choices},
+                                                                      {"consistent-hash", balance::Algorithm::consistent_hash}}),
+          .hash_on = field["hash"].choice<balance::HashOn>(
+              {{"address-and-port", balance::HashOn::address_and_port}, {"address", balance::HashOn::address}}),
+          .hash_key = to_hash_key(field["hashKey"]),
+          .slow_start_us = field["slowStartMs"].integer<std::uint64_t>() * 1000,
+          .passive = {.failures = field["failures"].integer<std::uint32_t>(),
+                      .shun_us = field["shunForMs"].integer<std::uint64_t>() * 1000}};
 }
 
 secure::CertificatePem to_certificate(const Field& field) {
@@ -101,6 +125,13 @@ ServiceConfig to_service(const Field& field) {
           .server_interface = field["serverInterface"].integer<std::uint32_t>(),
           .listen = to_endpoint(field["listen"]),
           .servers = field["servers"].list(to_server),
+          .rule = to_rule(field["balance"]),
+          .pool = field["balance"]["pool"].list(to_address),
+          .proxy_protocol = field["balance"]["proxyProtocol"].choice<engine::ProxyProtocol>(
+              {{"none", engine::ProxyProtocol::none}, {"v2", engine::ProxyProtocol::v2}, {"v2-tls", engine::ProxyProtocol::v2_tls}}),
+          .announce = field["balance"]["announce"].choice<engine::Announce>(
+              {{"auto", engine::Announce::yes}, {"never", engine::Announce::no}}),
+          .drain_limit_ms = field["balance"]["drainLimitMs"].integer<std::uint32_t>(),
           .tls = std::move(tls),
           .truncation = field["truncation"].choice<engine::Truncation>(
               {{"reset", engine::Truncation::reset}, {"forward", engine::Truncation::forward}}),

@@ -19,6 +19,9 @@ Napi::Function EngineObject::define(Napi::Env env, std::shared_ptr<Alive>& alive
                          InstanceMethod<&EngineObject::Trace>("trace"),
                          InstanceMethod<&EngineObject::TakeTrace>("takeTrace"),
                          InstanceMethod<&EngineObject::Flows>("flows"),
+                         InstanceMethod<&EngineObject::Servers>("servers"),
+                         InstanceMethod<&EngineObject::Admit>("admit"),
+                         InstanceMethod<&EngineObject::Judge>("judge"),
                          InstanceMethod<&EngineObject::Close>("close"),
                      },
                      &alive);
@@ -106,6 +109,34 @@ Napi::Value EngineObject::Flows(const Napi::CallbackInfo& info) {
     const auto limit = Field{info[0], "limit", failure}.integer<std::uint32_t>();
     if (!failure.empty()) return throw_error(info.Env(), "CONFIG_INVALID", failure);
     return to_js(info.Env(), engine_.flows(limit));
+  });
+}
+
+Napi::Value EngineObject::Servers(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return to_js(info.Env(), engine_.servers()); });
+}
+
+Napi::Value EngineObject::Admit(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    std::string failure;
+    const std::string service = Field{info[0], "service", failure}.text(), server = Field{info[1], "server", failure}.text();
+    const auto admission = Field{info[2], "admission", failure}.choice<balance::Admission>(
+        {{"enabled", balance::Admission::enabled}, {"draining", balance::Admission::draining}});
+    if (!failure.empty()) return throw_error(info.Env(), "CONFIG_INVALID", failure);
+    const auto done = engine_.admit(service, server, admission);
+    return done ? info.Env().Undefined() : throw_error(info.Env(), done.error());
+  });
+}
+
+Napi::Value EngineObject::Judge(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    std::string failure;
+    const std::string service = Field{info[0], "service", failure}.text(), server = Field{info[1], "server", failure}.text();
+    const auto health =
+        Field{info[2], "health", failure}.choice<balance::Health>({{"up", balance::Health::up}, {"down", balance::Health::down}});
+    if (!failure.empty()) return throw_error(info.Env(), "CONFIG_INVALID", failure);
+    const auto is_news = engine_.judge(service, server, health);
+    return is_news ? Napi::Boolean::New(info.Env(), *is_news) : throw_error(info.Env(), is_news.error());
   });
 }
 

@@ -115,6 +115,22 @@ Napi::Value to_js(Napi::Env env, const std::vector<engine::FlowEntry>& flows) {
   });
 }
 
+Napi::Value to_js(Napi::Env env, const std::vector<engine::ServerEntry>& servers) {
+  return list(env, servers, [env](const engine::ServerEntry& server) {
+    return ObjectOf(env)
+        .set("service", server.service)
+        .set("name", server.name)
+        .set("address", server.address)
+        .set("state", server.state)
+        .set("weight", server.weight)
+        .set("maxSessions", server.max_sessions)
+        .set("sessions", server.sessions)
+        .set("opened", server.opened)
+        .set("failures", server.failures)
+        .object();
+  });
+}
+
 Napi::Value to_js(Napi::Env env, const engine::BuildInfo& info) {
   return ObjectOf(env)
       .set("version", info.version)

@@ -60,6 +60,7 @@ namespace cutwater {
   X(idle_timeout, "nothing moved for the service's idle timeout")                                                    \
   X(retries_exhausted, "our own bytes were never acknowledged")                                                      \
   X(service_removed, "its service was taken out of the configuration")                                               \
+  X(server_removed, "its server was taken out of the configuration, and `drainLimit` is over")                       \
   X(shutdown, "the appliance stopped")
 
 enum class Drop : std::uint8_t {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "balance/server_set.hpp"
 #include "base/ip_address.hpp"
 #include "path/services.hpp"
 #include "secure/pool.hpp"
@@ -16,6 +17,8 @@ enum class PortKind : std::uint8_t { xsk, packet };
 enum class Mode : std::uint8_t { direct, balance, proxy };
 enum class Truncation : std::uint8_t { reset, forward };   // a FIN without close_notify: RST to the server, or the FIN
 enum class Release : std::uint8_t { whole_record, streaming };
+enum class ProxyProtocol : std::uint8_t { none, v2, v2_tls };
+enum class Announce : std::uint8_t { yes, no };  // whether the host answers for a service's address while the service runs
 
 struct InterfaceConfig {
   std::string name;     // "wan", as in the file
@@ -35,6 +38,7 @@ struct ServerConfig {
   std::string name;
   Endpoint endpoint;
   std::uint32_t weight = 1;
+  std::uint32_t max_sessions = 0;  // 0: no cap
 };
 
 struct ServiceConfig {
@@ -44,6 +48,11 @@ struct ServiceConfig {
   std::uint32_t server_interface = 0;
   Endpoint listen;
   std::vector<ServerConfig> servers;
+  balance::Rule rule{};            // how one of them is chosen
+  std::vector<IpAddress> pool;     // what servers see in the client's place; empty: the client's own address
+  ProxyProtocol proxy_protocol = ProxyProtocol::none;
+  Announce announce = Announce::yes;
+  std::uint32_t drain_limit_ms = 600'000;  // what flows of a server that was taken out have left
   secure::ServiceTls tls;
   Truncation truncation = Truncation::reset;
   Release release = Release::whole_record;

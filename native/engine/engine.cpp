@@ -17,6 +17,7 @@
 #include "engine/names.hpp"
 #include "engine/open_ports.hpp"
 #include "engine/worker.hpp"
+#include "port/host_address.hpp"
 #include "port/next_hop.hpp"
 #include "record/suite.hpp"
 
@@ -25,6 +26,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kNeighbourPatience{1500};  // one ARP retry
 constexpr int kRefreshMs = 2000;
+constexpr std::uint64_t kRenewUs = 5'000'000;
 constexpr std::uint8_t kOverheadTls12 = 29, kOverheadTls13 = 22;  // suite.hpp: the largest of each version
 
 Failure<Error> error(ErrorCode code, std::string message) { return {Error{code, std::move(message)}}; }
@@ -35,6 +37,23 @@ std::uint32_t allowed_cores() {
   CPU_ZERO(&cpus);
   if (sched_getaffinity(0, sizeof cpus, &cpus) != 0) return std::thread::hardware_concurrency();
   return static_cast<std::uint32_t>(CPU_COUNT(&cpus));
+}
+
+std::string check_balance(const ServiceConfig& service) {
+  if (service.servers.empty()) return ".servers: at least one is needed";
+  if (std::all_of(service.servers.begin(), service.servers.end(), [](const ServerConfig& s) { return s.weight == 0; })) {
+    return ".servers: every weight is 0: nobody could be served";
+  }
+  if (service.listen.address == IpAddress{}) return ".listen: balance mode listens on one address";
+  const bool is_v4 = service.listen.address.is_v4();
+  for (const ServerConfig& server : service.servers) {
+    if (server.endpoint.address.is_v4() != is_v4) return ".servers: must be of the IP version of the address clients connect to";
+    if (server.endpoint.address == service.listen.address) return ".servers: a server at the virtual address itself";
+  }
+  for (const IpAddress& address : service.pool) {
+    if (address.is_v4() != is_v4) return ".pool: must be of the IP version of the servers";
+  }
+  return "";
 }
 
 // What is wrong with the mode and the servers of a service, or nothing.
@@ -48,7 +67,7 @@ std::string wrong_servers(const ServiceConfig& service) {
       if (service.servers.size() != 1) return ".servers: direct mode has exactly one server";
       if (service.servers[0].endpoint.address != service.listen.address) return ".servers: in direct mode the server's address is the one clients connect to";
       return "";
-    case Mode::balance: return ".mode: this version does not run balance mode";
+    case Mode::balance: return check_balance(service);
     case Mode::proxy: return "";
   }
   return "";
@@ -65,6 +84,15 @@ path::Mode to_path(Mode mode) {
 
 void fill_random(void* out, std::size_t bytes) { (void)!getrandom(out, bytes, 0); }
 
+splice::Introduction to_introduction(ProxyProtocol protocol) {
+  switch (protocol) {
+    case ProxyProtocol::none: return splice::Introduction::none;
+    case ProxyProtocol::v2: return splice::Introduction::proxy_v2;
+    case ProxyProtocol::v2_tls: return splice::Introduction::proxy_v2_tls;
+  }
+  return splice::Introduction::none;
+}
+
 }  // namespace
 
 struct Engine::Impl {
@@ -74,11 +102,15 @@ struct Engine::Impl {
   std::vector<std::unique_ptr<Handover>> handovers;
   std::vector<std::unique_ptr<Worker>> workers;
   std::unique_ptr<port::NextHops> hops;
+  std::unique_ptr<port::HostAddresses> addresses;
+  ServerRoster roster;
+  std::vector<port::Steer> client_steering, server_steering;
+  std::vector<Event> own_events;      // of servers, not of flows; under the lock
   std::thread housekeeper;
   std::mutex control;                 // mailboxes have one sender at a time: the control thread or the housekeeper
   std::atomic<bool> is_stopping{false};
   int stop_fd = -1;
-  Tick started_at;
+  Tick started_at, renewed_at;
   std::map<std::string, std::uint32_t> service_ids;  // names keep their number over reloads: counters and TLS contexts
   std::vector<ServiceConfig> services;
   std::vector<Counter> last_counters;
@@ -92,6 +124,11 @@ struct Engine::Impl {
   void start_workers();
   void keep_house();
   void follow_hops();
+  Result<bool, std::string> hold_addresses(const std::vector<ServiceConfig>& wanted);
+  Result<bool, std::string> steer();
+  void let_go();
+  std::vector<IpAddress> renewed();
+  void tell(std::string kind, const std::string& service, std::string detail);
   std::shared_ptr<const path::Services> to_path_services(std::vector<std::string>& notes);
   std::uint32_t id_of(const std::string& name) {
     return service_ids.emplace(name, static_cast<std::uint32_t>(service_ids.size())).first->second;
@@ -138,6 +175,9 @@ Result<StartReport, Error> Engine::Impl::start(const EngineConfig& wanted) {
   auto neighbours = port::NextHops::open();
   if (!neighbours) return error(ErrorCode::port_unavailable, neighbours.error());
   hops = std::move(*neighbours);
+  auto host = port::HostAddresses::open();
+  if (!host) return error(ErrorCode::port_unavailable, host.error());
+  addresses = std::move(*host);
 
   StartReport report{.ports = {}, .aead = {}, .notes = ports.notes};
   start_workers();
@@ -182,6 +222,8 @@ void Engine::Impl::start_workers() {
     path_config.retry_secret = retry_secret;
     path_config.cookie_key = cookie_key;
     path_config.wall_at_zero_s = std::time(nullptr) - static_cast<std::int64_t>(clock_now().us / 1'000'000);
+    path_config.worker = i;
+    path_config.workers = n;
     fill_random(path_config.hash_seed, sizeof path_config.hash_seed);
     fill_random(path_config.syn_key.data(), sizeof path_config.syn_key);
     path_config.aead = config.aead.empty() ? nullptr : record::find_aead(config.aead);
@@ -224,6 +266,9 @@ std::shared_ptr<const path::Services> Engine::Impl::to_path_services(std::vector
     entry.hello = service.hello;
     const secure::Tls13Offer offer = secure::tls13_offer(service.tls);
     entry.hello.profile = {offer.suites, offer.groups, offer.follows_chacha};
+    entry.set = roster.set_of(service);
+    entry.pool = service.pool;
+    entry.introduction = to_introduction(service.proxy_protocol);
     for (const ServerConfig& configured : service.servers) {
       path::Server target{configured.endpoint.address, configured.endpoint.port, {}};
       const auto hop = hops->find(configured.endpoint.address, ports.server_ifindex, kNeighbourPatience);
@@ -236,8 +281,9 @@ std::shared_ptr<const path::Services> Engine::Impl::to_path_services(std::vector
   return out;
 }
 
-// TLS contexts first, then routes, then the packets: nothing is admitted before it can be served.
+// Addresses that nobody else has, TLS contexts, then routes, then the packets: nothing is admitted before it can be served.
 Result<bool, Error> Engine::Impl::use(const std::vector<ServiceConfig>& wanted, std::vector<std::string>& notes) {
+  if (const auto held = hold_addresses(wanted); !held) return error(ErrorCode::port_unavailable, held.error());
   for (const ServiceConfig& service : wanted) {
     secure::ServiceTls tls = service.tls;
     tls.cookie_key.assign(cookie_key.begin(), cookie_key.end());
@@ -246,23 +292,73 @@ Result<bool, Error> Engine::Impl::use(const std::vector<ServiceConfig>& wanted, 
     }
   }
   services = wanted;
+  roster.list(services, clock_now());
   const auto for_path = to_path_services(notes);
   for (auto& worker : workers) {
     if (!worker->post([for_path](path::Path& path, Tick) { path.configure(for_path); })) {
       return error(ErrorCode::config_invalid, "a worker does not take commands: it is overloaded or stopped");
     }
   }
+  if (const auto steered = steer(); !steered) return error(ErrorCode::port_unavailable, steered.error());
+  return true;
+}
+
+// Virtual addresses on the client side, the pools' on the server side. What flows of an earlier configuration still use is kept
+// by the steering; the address itself may go, as no new flow is to come to it.
+Result<bool, std::string> Engine::Impl::hold_addresses(const std::vector<ServiceConfig>& wanted) {
+  std::vector<port::HostAddress> held;
+  for (const ServiceConfig& service : wanted) {
+    const bool is_servers_own = std::any_of(service.servers.begin(), service.servers.end(), [&](const ServerConfig& server) {
+      return server.endpoint.address == service.listen.address;  // the appliance is on the way there, as in direct mode
+    });
+    if (is_servers_own || service.announce == Announce::no) continue;
+    if (ports.client_ifindex == 0) return Failure{"services." + service.name + ": " + ports.client_device_missing};
+    held.push_back({service.listen.address, ports.client_ifindex});
+    for (const IpAddress& address : service.pool) held.push_back({address, ports.server_ifindex});
+  }
+  auto done = addresses->hold(held);
+  if (!done) return Failure{"services: " + done.error()};
+  return done;
+}
+
+// Leaving servers are steered as long as they have flows; what servers send to the host itself is the host's.
+Result<bool, std::string> Engine::Impl::steer() {
   std::vector<port::Steer> client_side, server_side;
-  for (const ServiceConfig& service : services) {
-    client_side.push_back({port::Steer::Match::destination, service.listen.address, service.listen.port});
-    for (const ServerConfig& server : service.servers) {
-      server_side.push_back({port::Steer::Match::source, server.endpoint.address, server.endpoint.port});
+  roster.add_steering(client_side, server_side);
+  std::vector<IpAddress> pools;
+  for (const ServiceConfig& service : services) pools.insert(pools.end(), service.pool.begin(), service.pool.end());
+  for (const IpAddress& address : addresses->own()) {
+    if (std::find(pools.begin(), pools.end(), address) == pools.end()) server_side.push_back({port::Steer::Match::own, address, 0});
+  }
+  if (client_side == client_steering && server_side == server_steering) return true;
+  auto done = ports.steer(client_side, server_side);
+  if (!done) return done;
+  client_steering = std::move(client_side);
+  server_steering = std::move(server_side);
+  return true;
+}
+
+// Servers that were taken out: reset what outlived its limit, and stop steering where nothing is left.
+void Engine::Impl::let_go() {
+  for (const ServerRoster::Ends& ends : roster.take_overdue(clock_now())) {
+    for (auto& worker : workers) {
+      (void)worker->post([ends](path::Path& path, Tick now) { path.reset_flows(ends.service, ends.server, Reset::server_removed, now); });
     }
   }
-  if (const auto steered = ports.steer(client_side, server_side); !steered) {
-    return error(ErrorCode::port_unavailable, steered.error());
-  }
-  return true;
+  (void)roster.drop_empty();
+}
+
+// Not at every turn of the housekeeper: each renewal is a change of addresses, of which the housekeeper hears.
+std::vector<IpAddress> Engine::Impl::renewed() {
+  if (clock_now() - renewed_at < kRenewUs) return {};
+  renewed_at = clock_now();
+  return addresses->renew();
+}
+
+void Engine::Impl::tell(std::string kind, const std::string& service, std::string detail) {
+  constexpr std::size_t kMostEvents = 1024;
+  if (own_events.size() == kMostEvents) return;  // nobody is listening
+  own_events.push_back({.at_us = clock_now() - started_at, .kind = std::move(kind), .service = service, .client = "", .detail = std::move(detail)});
 }
 
 void Engine::Impl::keep_house() {
@@ -273,6 +369,9 @@ void Engine::Impl::keep_house() {
     if (is_stopping.load(std::memory_order_acquire)) return;
     const std::lock_guard lock(control);
     if (hops->refresh()) follow_hops();
+    let_go();
+    for (const IpAddress& address : renewed()) tell("address_conflict", "", to_text(address) + " is another station's, too");
+    if (const auto steered = steer(); !steered) tell("steering_failed", "", steered.error());
   }
 }
 
@@ -303,6 +402,7 @@ void Engine::Impl::close() {
   for (auto& worker : workers) worker->stop();
   secure.reset();  // its threads may still wake workers: they go first
   workers.clear();
+  addresses.reset();  // the network hears no more of them
   ports = OpenPorts{};
   hops.reset();
   if (stop_fd >= 0) ::close(stop_fd);
@@ -373,6 +473,10 @@ std::vector<Counter> Engine::counters() const {
 
 std::vector<Event> Engine::take_events() {
   std::vector<Event> out;
+  {
+    const std::lock_guard lock(impl_->control);
+    out.swap(impl_->own_events);
+  }
   for (auto& worker : impl_->workers) {
     for (EventNote note; worker->take_event(note);) out.push_back(to_event(note, impl_->started_at.us, impl_->name_of(note.event.service)));
   }
@@ -417,6 +521,26 @@ std::vector<FlowEntry> Engine::flows(std::uint32_t limit) {
     }
   }
   return out;
+}
+
+std::vector<ServerEntry> Engine::servers() const {
+  const std::lock_guard lock(impl_->control);
+  return impl_->roster.entries(clock_now());
+}
+
+Result<bool, Error> Engine::admit(const std::string& service, const std::string& server, balance::Admission admission) {
+  const std::lock_guard lock(impl_->control);
+  if (!impl_->roster.set(service, server, admission)) return error(ErrorCode::config_invalid, "no server \"" + server + "\" in service \"" + service + "\"");
+  impl_->tell(admission == balance::Admission::draining ? "server_draining" : "server_enabled", service, server);
+  return true;
+}
+
+Result<bool, Error> Engine::judge(const std::string& service, const std::string& server, balance::Health health) {
+  const std::lock_guard lock(impl_->control);
+  const auto changed = impl_->roster.set(service, server, health, clock_now());
+  if (changed == ServerRoster::Changed::unknown_server) return error(ErrorCode::config_invalid, "no server \"" + server + "\" in service \"" + service + "\"");
+  if (changed == ServerRoster::Changed::yes) impl_->tell(health == balance::Health::up ? "server_up" : "server_down", service, server);
+  return changed == ServerRoster::Changed::yes;
 }
 
 void Engine::close() {

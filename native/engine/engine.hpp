@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "engine/config.hpp"
+#include "engine/server_roster.hpp"
 #include "port/port.hpp"
 
 namespace cutwater::engine {
@@ -82,6 +83,12 @@ class Engine {
   void trace(std::uint32_t capacity);
   std::vector<TraceEntry> take_trace();
   [[nodiscard]] std::vector<FlowEntry> flows(std::uint32_t limit);
+  /// Every server with its state and sessions; those that were taken out while flows of theirs last, too.
+  [[nodiscard]] std::vector<ServerEntry> servers() const;
+  /// New flows for a server, or none while the old ones end. Stays over reloads. Errors: no such server.
+  Result<bool, Error> admit(const std::string& service, const std::string& server, balance::Admission admission);
+  /// What a health check found. Returns: whether that is news. Errors: no such server.
+  Result<bool, Error> judge(const std::string& service, const std::string& server, balance::Health health);
   /// Stops in the reverse order of start(). Idempotent.
   void close();
 

@@ -48,7 +48,7 @@ Result<std::uint32_t, std::string> neighbour_device(const InterfaceConfig& side,
   if (side.vlan == 0) return ifindex;
   if (const std::uint32_t found = port::vlan_device(side.device, side.vlan); found != 0) return found;
   const std::string tag = std::to_string(side.vlan);
-  return Failure{side.device + ": has no device for VLAN " + tag + ", where the servers' addresses are looked up (`ip link add link " +
+  return Failure{side.device + ": has no device for VLAN " + tag + ", where the kernel looks up and answers for addresses (`ip link add link " +
                  side.device + " name " + side.device + "." + tag + " type vlan id " + tag + "`, an address, and up)"};
 }
 
@@ -154,6 +154,8 @@ Result<OpenPorts, std::string> open_ports(const EngineConfig& config) {
   const auto neighbours = neighbour_device(*sides.server, out.server_report.ifindex);
   if (!neighbours) return Failure{neighbours.error()};
   out.server_ifindex = *neighbours;
+  if (const auto listening = neighbour_device(*sides.client, out.client_report.ifindex)) out.client_ifindex = *listening;
+  else out.client_device_missing = listening.error();  // only virtual addresses need it
   out.client_vlan = sides.client->vlan;
   out.server_vlan = sides.server->vlan;
   for (const InterfaceConfig& interface : config.interfaces) {

@@ -17,6 +17,8 @@ struct OpenPorts {
   std::vector<port::PortReport> reports;     // in the order of EngineConfig::interfaces; those in use
   port::PortReport client_report, server_report;
   std::uint16_t client_vlan = 0, server_vlan = 0;
+  std::uint32_t client_ifindex = 0;          // where virtual addresses are held: the device, or its VLAN device; 0: there is none
+  std::string client_device_missing;         // then: what to do about it
   std::uint32_t server_ifindex = 0;          // whose routes and neighbours lead to the servers: the device, or its VLAN device
   std::vector<std::string> notes;
   std::vector<std::shared_ptr<port::Steering>> steering;  // client side, server side; one when the device is the same

@@ -88,6 +88,25 @@ FlowView view_of(const HalfOpen& h) noexcept {
           .last_active = h.last_active, .opened_ms = h.opened_ms};
 }
 
+template <class Is>
+void reset_where(State& s, Reset reason, Tick now, Is&& is) noexcept {
+  s.r.now = now;
+  for (std::uint32_t i = 0; i < s.flows.used(); ++i) {
+    splice::Flow& f = s.flows.at(i);
+    if (f.state == splice::FlowState::free || !is(*f.route)) continue;
+    splice::reset_both(s.r, f, reason);
+    forget(s, f);
+  }
+  for (std::uint32_t i = 0; i < s.half_open.used(); ++i) {
+    HalfOpen& h = s.half_open.at(i);
+    if (h.state == splice::FlowState::free || !is(*h.route)) continue;
+    splice::Flow* f = wake(s, h);
+    if (f == nullptr) return;
+    splice::reset_both(s.r, *f, reason);
+    forget(s, *f);
+  }
+}
+
 }  // namespace
 
 void Path::configure(std::shared_ptr<const Services> services) noexcept {
@@ -118,22 +137,11 @@ void Path::refresh_hop(const IpAddress& server, const MacAddress& mac) noexcept 
 }
 
 void Path::reset_flows(std::uint32_t service, Reset reason, Tick now) noexcept {
-  State& s = impl_->state;
-  s.r.now = now;
-  for (std::uint32_t i = 0; i < s.flows.used(); ++i) {
-    splice::Flow& f = s.flows.at(i);
-    if (f.state == splice::FlowState::free || (service != ~0U && f.route->service_id != service)) continue;
-    splice::reset_both(s.r, f, reason);
-    forget(s, f);
-  }
-  for (std::uint32_t i = 0; i < s.half_open.used(); ++i) {
-    HalfOpen& h = s.half_open.at(i);
-    if (h.state == splice::FlowState::free || (service != ~0U && h.route->service_id != service)) continue;
-    splice::Flow* f = wake(s, h);
-    if (f == nullptr) return;
-    splice::reset_both(s.r, *f, reason);
-    forget(s, *f);
-  }
+  reset_where(impl_->state, reason, now, [service](const splice::Route& route) { return service == ~0U || route.service_id == service; });
+}
+
+void Path::reset_flows(const splice::End& service, const splice::End& server, Reset reason, Tick now) noexcept {
+  reset_where(impl_->state, reason, now, [&](const splice::Route& route) { return route.service == service && route.server == server; });
 }
 
 Side Path::side_of(Bytes packet) const noexcept {

@@ -83,7 +83,8 @@ void to_record(const splice::Flow& f, HalfOpen& h) noexcept {
   h.up_shift_shown = f.up.shift_shown;
   h.down_shift_shown = f.down.shift_shown;
   h.option_flags = f.option_flags;
-  h.attempts = f.attempts;
+  h.tried = f.tried;
+  h.has_session = f.has_session;
   h.source_port = f.source_port;
   h.opened_ms = f.opened_ms;
   h.client_rtt_us = f.client_rtt_us;
@@ -113,7 +114,8 @@ void from_record(const HalfOpen& h, splice::Flow& f) noexcept {
   f.up.shift_shown = h.up_shift_shown;
   f.down.shift_shown = h.down_shift_shown;
   f.option_flags = h.option_flags;
-  f.attempts = h.attempts;
+  f.tried = h.tried;
+  f.has_session = h.has_session;
   f.source_port = h.source_port;
   f.opened_ms = h.opened_ms;
   f.client_rtt_us = h.client_rtt_us;

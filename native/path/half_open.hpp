@@ -39,9 +39,9 @@ struct HalfOpen {
   MacAddress client_mac{};
   splice::FlowState state = splice::FlowState::free;
   std::uint8_t up_shift_shown = 0, down_shift_shown = 0;
+  bool has_session = false;
   std::uint16_t option_flags = 0;
-  std::uint8_t attempts = 0;
-  std::uint16_t source_port = 0;
+  std::uint16_t source_port = 0, tried = 0;
   std::uint32_t opened_ms = 0, client_rtt_us = 0;
   // Its hello, and our answer to the first one until it is acknowledged.
   hello::Assembly assembly;

@@ -103,6 +103,8 @@ class Path {
   void refresh_hop(const IpAddress& server, const MacAddress& mac) noexcept;
   /// Ends every flow with RST both ways: the appliance stops, or `service` was taken away (all services: ~0).
   void reset_flows(std::uint32_t service, Reset reason, Tick now) noexcept;
+  /// The same for the flows between one address of a service and one server.
+  void reset_flows(const splice::End& service, const splice::End& server, Reset reason, Tick now) noexcept;
 
   [[nodiscard]] const Counters& counters() const noexcept;
   void set_trace(splice::TraceSink* sink) noexcept;

@@ -15,7 +15,7 @@ using splice::Route;
 constexpr std::uint32_t kFirstPoolPort = 1024;   // below are ports that servers and firewalls treat as privileged
 constexpr std::uint32_t kPoolPorts = 65'536 - kFirstPoolPort;
 constexpr std::uint32_t kPortProbes = 128;       // of this worker's own; a pool of which 19 in 20 are taken still has one for nearly everybody
-constexpr std::uint8_t kMaxAttempts = 5;
+constexpr std::uint32_t kTriedBits = 16;          // of Flow::tried
 
 std::uint64_t hash_of(const IpAddress& address, std::uint16_t port) noexcept { return siphash({port, 0}, address.bytes); }
 
@@ -67,6 +67,7 @@ bool go_to(State& s, Flow& f, const Route& route) noexcept {
     f.source_port = new_port;
   }
   f.route = &route;
+  f.has_session = true;
   ++s.route_sets.back().flows;
   (void)enlist_server(s, f);  // the table has two places for each flow
   return true;
@@ -79,21 +80,34 @@ bool is_only_full(const balance::ServerSet& set) noexcept {
   });
 }
 
+/// Servers that will not do for a flow.
+class Tried {
+ public:
+  void add(std::uint32_t index) noexcept {
+    if (count_ < indices_.size()) indices_[count_++] = index;
+  }
+  [[nodiscard]] bool is_full() const noexcept { return count_ == indices_.size(); }
+  [[nodiscard]] std::span<const std::uint32_t> indices() const noexcept { return {indices_.data(), count_}; }
+
+ private:
+  std::array<std::uint32_t, 64> indices_{};
+  std::size_t count_ = 0;
+};
+
 }  // namespace
 
 Drop place_beside(State& s, Listener& listener, Flow& f, std::span<const std::uint32_t> before) noexcept {
-  std::array<std::uint32_t, 12> tried{};
-  std::size_t n = std::min<std::size_t>(before.size(), tried.size() - 4);
-  std::copy_n(before.begin(), n, tried.begin());
+  Tried tried;
+  for (const std::uint32_t index : before) tried.add(index);
   Drop why = Drop::no_server;
-  while (n < tried.size()) {
-    const auto chosen = listener.chooser.choose({f.client.address, f.client.port}, s.r.now, {tried.data(), n});
+  while (!tried.is_full()) {
+    const auto chosen = listener.chooser.choose({f.client.address, f.client.port}, s.r.now, tried.indices());
     if (!chosen) break;
     const Route& route = route_to(s, listener, *chosen);
     if (route.has_server_mac && go_to(s, f, route)) return Drop::none;
     why = route.has_server_mac ? Drop::no_source_port : Drop::no_neighbour;
     route.tally->close();
-    tried[n++] = *chosen;
+    tried.add(*chosen);
   }
   if (why == Drop::no_server && is_only_full(*listener.servers)) why = Drop::servers_full;
   return why;
@@ -125,16 +139,30 @@ std::optional<std::uint32_t> server_of(const Listener& listener, const Flow& f) 
   return static_cast<std::uint32_t>(current - members.begin());
 }
 
+// A flow remembers who failed it, so that two dead servers cannot hand it to and fro. With more servers than bits some that are
+// well are passed over, too; there are others then.
 bool move_on(State& s, Flow& f) noexcept {
-  if (f.attempts >= kMaxAttempts) return false;
   Listener* listener = s.route_sets.back().find(f.route->service.address, f.route->service.port);
   if (listener == nullptr) return false;  // its service is gone meanwhile
-  const auto current = server_of(*listener, f);
-  const std::span<const std::uint32_t> tried = current ? std::span<const std::uint32_t>(&*current, 1) : std::span<const std::uint32_t>{};
-  if (place_beside(s, *listener, f, tried) != Drop::none) return false;
-  ++f.attempts;
+  const auto& members = listener->servers->members();
+  for (std::uint32_t i = 0; i < members.size(); ++i) {
+    const bool is_current = members[i].port == f.route->server.port && members[i].address == f.route->server.address;
+    if (is_current) f.tried = static_cast<std::uint16_t>(f.tried | 1U << i % kTriedBits);
+  }
+  Tried tried;
+  for (std::uint32_t i = 0; i < members.size(); ++i) {
+    if ((f.tried >> i % kTriedBits & 1U) != 0) tried.add(i);
+  }
+  if (place_beside(s, *listener, f, tried.indices()) != Drop::none) return false;
   s.counters.add(Count::flows_moved);
   return true;
+}
+
+void end_session(Flow& f) noexcept {
+  if (!f.has_session) return;
+  f.has_session = false;
+  if (f.down.plain_next != f.down.first_plain) f.route->tally->note_success(balance::Failing::early_reset);  // it had something to say
+  f.route->tally->close();
 }
 
 void leave_server(State& s, Flow& f) noexcept {
@@ -142,8 +170,7 @@ void leave_server(State& s, Flow& f) noexcept {
   if (RouteSet* set = set_of(s, f)) --set->flows;
   if (f.route->kind == Route::Kind::door) return;  // it never had one
   strike_server(s, f);
-  if (f.down.plain_next != f.down.first_plain) f.route->tally->note_success(balance::Failing::early_reset);  // it had something to say
-  f.route->tally->close();
+  end_session(f);
 }
 
 void note_failure(State& s, const Flow& f, balance::Failing kind) noexcept {

@@ -224,7 +224,9 @@ Drop place_beside(State& s, Listener& listener, splice::Flow& f, std::span<const
 [[nodiscard]] std::optional<std::uint32_t> server_of(const Listener& listener, const splice::Flow& f) noexcept;  // place.cpp
 /// Gives a flow that its server has not answered to another one. Returns: false when there is none; then nothing has changed.
 bool move_on(State& s, splice::Flow& f) noexcept;                      // place.cpp
-/// Ends the session of a flow at its server.
+/// The server's side of a flow is done: it counts no more there.
+void end_session(splice::Flow& f) noexcept;                            // place.cpp
+/// Takes a flow from its server: session and entry.
 void leave_server(State& s, splice::Flow& f) noexcept;                 // place.cpp
 /// The server failed a flow. Enough of that in a row shuns it.
 void note_failure(State& s, const splice::Flow& f, balance::Failing kind) noexcept;  // place.cpp

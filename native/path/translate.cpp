@@ -204,7 +204,9 @@ void translate(State& s, Side side, std::span<Work> work) noexcept {
     if (w.verdict.action != Action::forward) continue;  // ended in an earlier stage
     if (w.flow != nullptr && (w.flow->state == FlowState::free || w.flow->generation != w.generation)) w.flow = nullptr;  // ended in this burst
     w.verdict = side == Side::client ? from_client(s, w) : from_server(s, w);
-    if (w.flow != nullptr && w.flow->state == FlowState::free) forget(s, *w.flow);
+    if (w.flow == nullptr) continue;
+    if (w.flow->state >= FlowState::draining) end_session(*w.flow);
+    if (w.flow->state == FlowState::free) forget(s, *w.flow);
   }
 }
 

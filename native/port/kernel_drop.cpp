@@ -1,5 +1,5 @@
-// The nftables table of a packet port, through libnftables. Eight sets: to or from an endpoint, IPv4 or IPv6, one
-// address or any. Thread: control thread.
+// The nftables table of a packet port, through libnftables. Ten sets: to or from an endpoint, IPv4 or IPv6, one
+// address or any, and this host's own addresses. Their order is that of the rules: an own one wins over a server. Thread: control thread.
 #include "port/kernel_drop.hpp"
 
 #include <arpa/inet.h>
@@ -26,12 +26,14 @@ struct EndpointSet {
 
 // The IPv6 rules ask for TCP as the very next header, as the filter does: packets with extension headers stay with the
 // kernel.
-constexpr std::array<EndpointSet, 8> kSets{{
+constexpr std::array<EndpointSet, 10> kSets{{
     {Steer::Match::destination, true, false, "to4", "ipv4_addr . inet_service", "ip daddr . tcp dport"},
     {Steer::Match::destination, true, true, "to4_any", "inet_service", "meta protocol ip tcp dport"},
     {Steer::Match::destination, false, false, "to6", "ipv6_addr . inet_service",
      "ip6 nexthdr tcp ip6 daddr . tcp dport"},
     {Steer::Match::destination, false, true, "to6_any", "inet_service", "ip6 nexthdr tcp tcp dport"},
+    {Steer::Match::own, true, false, "own4", "ipv4_addr", "ip daddr"},
+    {Steer::Match::own, false, false, "own6", "ipv6_addr", "ip6 daddr"},
     {Steer::Match::source, true, false, "from4", "ipv4_addr . inet_service", "ip saddr . tcp sport"},
     {Steer::Match::source, true, true, "from4_any", "inet_service", "meta protocol ip tcp sport"},
     {Steer::Match::source, false, false, "from6", "ipv6_addr . inet_service", "ip6 nexthdr tcp ip6 saddr . tcp sport"},
@@ -56,6 +58,7 @@ std::string element(const Steer& steer, const EndpointSet& set) {
   if (steer.match != set.match) return {};
   if (set.is_any != (is_any_v4 || is_any_at_all)) return {};
   if (!is_any_at_all && set.is_v4 != steer.address.is_v4()) return {};
+  if (steer.match == Steer::Match::own) return to_text(steer.address);
   const std::string port = std::to_string(steer.port);
   return set.is_any ? port : to_text(steer.address) + " . " + port;
 }
@@ -96,7 +99,10 @@ Result<std::unique_ptr<KernelDrop>, std::string> KernelDrop::open(const LinkInfo
   if (vlan != 0) commands += "add rule " + chain + " ether type != 8021q accept\n";
   commands += "add rule " + chain + " vlan id != " + std::to_string(vlan) + " accept\n";
   commands += "add rule " + chain + " ip frag-off & 0x3fff != 0 accept\n";
-  for (const EndpointSet& set : kSets) commands += "add rule " + chain + " " + set.rule + " @" + set.name + " drop\n";
+  for (const EndpointSet& set : kSets) {
+    const char* verdict = set.match == Steer::Match::own ? " accept\n" : " drop\n";
+    commands += "add rule " + chain + " " + set.rule + " @" + set.name + verdict;
+  }
   if (auto done = drop->run(commands); !done) return Failure{done.error()};
   return drop;
 }

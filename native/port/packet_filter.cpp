@@ -97,6 +97,29 @@ void endpoint_clause(Assembler& to, const Steer& steer, const Slots& slots, std:
   to.leave(kAccept);
 }
 
+void own_clause(Assembler& to, const IpAddress& address, const Slots& slots, std::size_t address_words) {
+  const std::uint8_t* bytes = address.bytes.data() + (4 - address_words) * 4;
+  for (std::size_t i = 0; i < address_words; ++i) {
+    to.load_slot(slots.destination + static_cast<std::uint32_t>(i));
+    to.skip_unless(load_be32(bytes + 4 * i), static_cast<std::uint8_t>(2 * (address_words - i - 1) + 1));
+  }
+  to.leave(kReject);
+}
+
+/// To a service first; then what this host has asked for itself is left alone; then what servers say.
+void clauses(Assembler& to, std::span<const Steer> endpoints, const Slots& slots, std::size_t address_words) {
+  const bool is_v4 = address_words == 1;
+  for (const Steer::Match match : {Steer::Match::destination, Steer::Match::own, Steer::Match::source}) {
+    for (const Steer& steer : endpoints) {
+      const bool is_in_family = steer.address.is_v4() == is_v4 || (is_v4 && is_any(steer.address) && match != Steer::Match::own);
+      if (steer.match != match || !is_in_family) continue;
+      if (match == Steer::Match::own) own_clause(to, steer.address, slots, address_words);
+      else endpoint_clause(to, steer, slots, address_words);
+    }
+  }
+  to.leave(kReject);
+}
+
 void v4_section(Assembler& to, std::span<const Steer> endpoints) {
   to.load16(kIp + 6);
   to.reject_if_any(kFragmentBits);
@@ -136,10 +159,7 @@ void v4_section(Assembler& to, std::span<const Steer> endpoints) {
   to.store_slot(kV4Slots.source_port);
 
   to.land(to_clauses);
-  for (const Steer& steer : endpoints) {
-    if (steer.address.is_v4() || is_any(steer.address)) endpoint_clause(to, steer, kV4Slots, 1);
-  }
-  to.leave(kReject);
+  clauses(to, endpoints, kV4Slots, 1);
 }
 
 /// Copies addresses and ports of the IPv6 packet at `ip` into scratch memory.
@@ -173,10 +193,7 @@ void v6_section(Assembler& to, std::span<const Steer> endpoints) {
   load_v6_ends(to, kQuoted, kSwapped);
 
   to.land(to_clauses);
-  for (const Steer& steer : endpoints) {
-    if (!steer.address.is_v4()) endpoint_clause(to, steer, kV6Slots, 4);
-  }
-  to.leave(kReject);
+  clauses(to, endpoints, kV6Slots, 4);
 }
 
 }  // namespace

@@ -56,7 +56,9 @@ class Port {
 /// `source` that also takes the answers to connections which this host itself opens to that port elsewhere, so it is
 /// for hosts that open none.
 struct Steer {
-  enum class Match : std::uint8_t { destination, source };  // client side: to the service; server side: from the server
+  /// destination: to the service, on the client side. source: from the server, on the server side. own: an address of this
+  /// host, whose port does not matter: what a server sends there answers the host itself and stays with the kernel.
+  enum class Match : std::uint8_t { destination, source, own };
   Match match = Match::destination;
   IpAddress address;  // all zero bytes (v6 any): every address
   std::uint16_t port = 0;

@@ -32,8 +32,12 @@ bool is_any_v4(const IpAddress& address) noexcept { return address.is_v4() && lo
 steer_key to_key(const Steer& steer) noexcept {
   steer_key key{};
   std::memcpy(key.address, steer.address.bytes.data(), sizeof(key.address));
-  store_be16(reinterpret_cast<std::uint8_t*>(&key.port), steer.port);
-  key.match = steer.match == Steer::Match::destination ? CUTWATER_MATCH_DESTINATION : CUTWATER_MATCH_SOURCE;
+  if (steer.match != Steer::Match::own) store_be16(reinterpret_cast<std::uint8_t*>(&key.port), steer.port);
+  switch (steer.match) {
+    case Steer::Match::destination: key.match = CUTWATER_MATCH_DESTINATION; break;
+    case Steer::Match::source: key.match = CUTWATER_MATCH_SOURCE; break;
+    case Steer::Match::own: key.match = CUTWATER_MATCH_OWN; break;
+  }
   return key;
 }
 
@@ -95,7 +99,7 @@ std::string attach_error(const LinkInfo& link, AttachMode wanted, int error) {
 
 std::size_t XdpRedirect::SteerHash::operator()(const Steer& steer) const noexcept {
   const std::string_view address(reinterpret_cast<const char*>(steer.address.bytes.data()), steer.address.bytes.size());
-  return std::hash<std::string_view>{}(address)*31 + steer.port * 2U + static_cast<std::size_t>(steer.match);
+  return std::hash<std::string_view>{}(address)*31 + steer.port * 3U + static_cast<std::size_t>(steer.match);
 }
 
 Result<std::shared_ptr<XdpRedirect>, std::string> XdpRedirect::attach(const RedirectConfig& config) {

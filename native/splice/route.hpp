@@ -31,6 +31,7 @@ struct Policy {
 struct End {
   IpAddress address;
   std::uint16_t port = 0;
+  bool operator==(const End&) const = default;
 };
 
 struct Route {

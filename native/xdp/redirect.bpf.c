@@ -72,10 +72,19 @@ static __always_inline int has_endpoint(struct steer_key *key, const struct stee
   return bpf_map_lookup_elem(&endpoints, &any) != 0;
 }
 
+/* The host's own connections to a server: health checks, for instance. */
+static __always_inline int is_for_host(const struct steer_key *destination) {
+  struct steer_key own = *destination;
+  own.port = 0;
+  own.match = CUTWATER_MATCH_OWN;
+  return bpf_map_lookup_elem(&endpoints, &own) != 0;
+}
+
 static __always_inline int is_steered(struct ends *ends, const struct steer_settings *with) {
   ends->destination.match = CUTWATER_MATCH_DESTINATION;
   ends->source.match = CUTWATER_MATCH_SOURCE;
-  return has_endpoint(&ends->destination, with) || has_endpoint(&ends->source, with);
+  if (has_endpoint(&ends->destination, with)) return 1;
+  return has_endpoint(&ends->source, with) && !is_for_host(&ends->destination);
 }
 
 /* An ICMP error quotes a packet that went the other way, so its ends change places. */

@@ -10,6 +10,7 @@
 
 #define CUTWATER_MATCH_DESTINATION 0
 #define CUTWATER_MATCH_SOURCE 1
+#define CUTWATER_MATCH_OWN 2 /* the port is 0: what servers send to such an address is the kernel's */
 
 /* One steered endpoint. No padding: the hash is taken over all bytes. */
 struct steer_key {

@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 
 import { check } from './check.js'
-import { flows, reload, stats, trace } from './control.js'
+import { admit, flows, reload, servers, stats, trace } from './control.js'
 import { demo } from './demo.js'
 import { doctor } from './doctor.js'
 import { CommandLineError } from './command-line-error.js'
@@ -127,6 +127,20 @@ function addControl(program: Command, done: (code: ExitCode) => void): void {
     .action(async (options: ControlFlags & { packets: number }) => {
       done(await trace({ ...options, control: options.control }))
     })
+  command('servers', 'list the servers with their state and sessions').action(async (options: ControlFlags) => {
+    done(await servers({ ...options, control: options.control }))
+  })
+  for (const [name, description] of [
+    ['drain', 'give a server no new flows while its old ones end; stays so over reloads'],
+    ['enable', 'take back a drain'],
+  ] as const) {
+    command(name, description)
+      .argument('<service>', 'name of the service')
+      .argument('<server>', 'name of the server, as "cutwater servers" shows it')
+      .action(async (service: string, server: string, options: ControlFlags) => {
+        done(await admit({ ...options, service, server, control: options.control }, name))
+      })
+  }
   command('reload', 'make a running appliance read its configuration again').action(async (options: ControlFlags) => {
     done(await reload({ ...options, control: options.control }))
   })

@@ -1,6 +1,6 @@
-/** `cutwater stats | flows | trace | reload`: questions to a running appliance. */
+/** `cutwater stats | flows | servers | trace | reload | drain | enable`: questions to a running appliance. */
 import { ask } from '../control/client.js'
-import type { FlowEntry, TraceEntry } from '../native/contract.js'
+import type { FlowEntry, ServerEntry, TraceEntry } from '../native/contract.js'
 import { exitCodes, type ExitCode } from './exit-code.js'
 import { formatTable, printJson, printLine } from './print.js'
 import { controlPathOf } from './run.js'
@@ -75,6 +75,40 @@ export async function flows(options: ControlOptions & { readonly limit: number }
     Math.round(one.idleMs / 1_000),
   ])
   printLine(formatTable(headings, rows))
+  return exitCodes.ok
+}
+
+export async function servers(options: ControlOptions): Promise<ExitCode> {
+  const entries = (await collect(ask(pathOf(options), { command: 'servers' }))) as ServerEntry[]
+  if (options.json) {
+    printJson(entries)
+    return exitCodes.ok
+  }
+  const headings = ['service', 'server', 'address', 'state', 'weight', 'sessions', 'at most', 'opened', 'failures']
+  const rows = entries.map((one) => [
+    one.service,
+    one.name,
+    one.address,
+    one.state,
+    one.weight,
+    one.sessions,
+    one.maxSessions === 0 ? '' : one.maxSessions,
+    one.opened,
+    one.failures,
+  ])
+  printLine(formatTable(headings, rows))
+  return exitCodes.ok
+}
+
+/** No new flows for a server, or new ones again. */
+export async function admit(
+  options: ControlOptions & { readonly service: string; readonly server: string },
+  command: 'drain' | 'enable',
+): Promise<ExitCode> {
+  const { service, server } = options
+  await collect(ask(pathOf(options), { command, service, server }))
+  if (options.json) printJson({ event: command, service, server })
+  else printLine(`${service} ${server}: ${command === 'drain' ? 'gets no new flows' : 'gets flows again'}`)
   return exitCodes.ok
 }
 

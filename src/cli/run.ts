@@ -118,6 +118,15 @@ async function* answerWith(
     case 'reload':
       yield await reload()
       return
+    case 'servers':
+      yield* appliance.servers()
+      return
+    case 'drain':
+      appliance.drain(request.service, request.server)
+      return
+    case 'enable':
+      appliance.enable(request.service, request.server)
+      return
     case 'trace': {
       let left = request.packets
       for await (const entry of appliance.trace({ signal })) {
@@ -135,5 +144,7 @@ async function openMetrics(appliance: Appliance): Promise<MetricsServer | undefi
   const { metrics } = appliance.config
   if (!metrics) return undefined
   const facts = { version: packageVersion(), aead: appliance.ready.aead, ports: appliance.ready.ports }
-  return MetricsServer.listen(metrics, () => toPrometheus(appliance.counters(), facts))
+  return MetricsServer.listen(metrics, () =>
+    toPrometheus(appliance.counters(), { ...facts, servers: appliance.servers() }),
+  )
 }

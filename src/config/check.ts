@@ -8,6 +8,7 @@ import { didYouMean } from './did-you-mean.js'
 import type { configSchema, serviceSchema } from './schema.js'
 import type { Path } from './source.js'
 import { suites } from './suites.js'
+import { toMs } from './values.js'
 import { supportedModes, supportedReleases } from './support.js'
 
 export interface Problem {
@@ -25,6 +26,8 @@ export function checkService(service: WrittenService, interfaces: readonly strin
     ...checkSupport(service),
     ...checkSides(service, interfaces),
     ...checkServers(service),
+    ...checkBalance(service),
+    ...checkHealth(service),
     ...checkSuites(service.tls),
     ...checkClientAuth(service.tls),
   ]
@@ -70,6 +73,78 @@ function checkServers({ mode, listen, servers }: WrittenService): Problem[] {
   })
   if (mode === 'direct' && servers.length > 1) {
     problems.push({ path: ['servers', 1], message: 'mode "direct" has exactly one server' })
+  }
+  return problems
+}
+
+function checkBalance({ mode, listen, servers, balance }: WrittenService): Problem[] {
+  if (mode === 'direct') {
+    return balance === undefined ? [] : [{ path: ['balance'], message: 'has no effect in mode "direct"', at: 'key' }]
+  }
+  const problems: Problem[] = []
+  if (servers.every(({ weight }) => weight === 0)) {
+    problems.push({ path: ['servers'], message: 'every weight is 0: nobody could be served' })
+  }
+  if (['0.0.0.0', '::'].includes(listen.address)) {
+    problems.push({ path: ['listen', 'address'], message: `mode "${mode}" listens on one address` })
+  }
+  servers.forEach((server, index) => {
+    if (mode === 'balance' && isSameAddress(server.address, listen.address)) {
+      const message = `the address of the service itself; if that server is to be reached there, use mode "direct"`
+      problems.push({ path: ['servers', index, 'address'], message })
+    }
+  })
+  return [...problems, ...checkNames(servers), ...(balance ? checkPool(listen, servers, balance) : [])]
+}
+
+function checkNames(servers: WrittenService['servers']): Problem[] {
+  return servers.flatMap((server, index): Problem[] => {
+    const earlier = servers.slice(0, index)
+    if (earlier.some(({ port, address }) => port === server.port && isSameAddress(address, server.address))) {
+      return [{ path: ['servers', index], message: 'the same address and port as an earlier server; use weight' }]
+    }
+    if (server.name !== undefined && earlier.some(({ name }) => name === server.name)) {
+      return [{ path: ['servers', index, 'name'], message: `another server is called "${server.name}"` }]
+    }
+    return []
+  })
+}
+
+function checkPool(
+  listen: WrittenService['listen'],
+  servers: WrittenService['servers'],
+  balance: NonNullable<WrittenService['balance']>,
+): Problem[] {
+  const problems: Problem[] = []
+  if (balance.algorithm !== 'consistent-hash') {
+    for (const key of ['hash', 'hashKey'] as const) {
+      if (balance[key] === undefined) continue
+      const message = `has no effect unless algorithm is "consistent-hash"`
+      problems.push({ path: ['balance', key], message, at: 'key' })
+    }
+  }
+  balance.pool?.forEach((address, index) => {
+    const path = ['balance', 'pool', index]
+    if (servers.some((server) => isIPv6(server.address) !== isIPv6(address))) {
+      problems.push({ path, message: 'must be of the IP version of the servers' })
+    } else if ([listen, ...servers].some((one) => isSameAddress(one.address, address))) {
+      problems.push({ path, message: 'is the address of the service or of a server' })
+    }
+  })
+  return problems
+}
+
+function checkHealth({ health }: WrittenService): Problem[] {
+  if (health === undefined) return []
+  const problems: Problem[] = []
+  if (health.check === 'tcp') {
+    for (const key of ['path', 'host', 'status'] as const) {
+      if (health[key] === undefined) continue
+      problems.push({ path: ['health', key], message: 'has no effect unless check is "http"', at: 'key' })
+    }
+  }
+  if ((toMs(health.timeout) ?? 0) > (toMs(health.interval) ?? 0)) {
+    problems.push({ path: ['health', 'timeout'], message: `longer than the interval, "${health.interval}"` })
   }
   return problems
 }

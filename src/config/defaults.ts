@@ -3,7 +3,14 @@ import { resolve } from 'node:path'
 
 import type { z } from 'zod'
 
-import type { configSchema, Mode, Release, serviceSchema } from './schema.js'
+import {
+  type Algorithm,
+  balanceSchema,
+  type configSchema,
+  type Mode,
+  type Release,
+  type serviceSchema,
+} from './schema.js'
 import { suites, type SuiteName } from './suites.js'
 import { parsePrefix, toMs } from './values.js'
 
@@ -51,6 +58,9 @@ export interface ServiceConfig {
   readonly serverSide: string
   readonly listen: Endpoint
   readonly servers: readonly ServerConfig[]
+  readonly balance: BalanceConfig
+  /** Undefined: servers are not checked, only watched. */
+  readonly health: HealthConfig | undefined
   readonly truncation: 'reset' | 'forward'
   readonly release: Release
   readonly idleTimeoutMs: number
@@ -81,6 +91,38 @@ export interface HelloRule {
 export interface ServerConfig extends Endpoint {
   readonly name: string
   readonly weight: number
+  /** 0: no cap. */
+  readonly maxSessions: number
+}
+
+export interface BalanceConfig {
+  readonly algorithm: Algorithm
+  readonly hash: 'address-and-port' | 'address'
+  readonly hashKey: string
+  readonly slowStartMs: number
+  readonly drainLimitMs: number
+  /** 0: failures shun nobody. */
+  readonly failures: number
+  readonly shunForMs: number
+  /** Empty: servers see the client's own address. */
+  readonly pool: readonly string[]
+  readonly proxyProtocol: 'none' | 'v2' | 'v2-tls'
+  readonly announce: 'auto' | 'never'
+}
+
+export interface HealthConfig {
+  readonly check: 'tcp' | 'http'
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  readonly rise: number
+  readonly fall: number
+  /** Undefined: the server's own. */
+  readonly port: number | undefined
+  readonly path: string
+  /** Undefined: the server's address. */
+  readonly host: string | undefined
+  /** Statuses that count as well. */
+  readonly status: readonly number[]
 }
 
 export interface TlsConfig {
@@ -153,7 +195,10 @@ function toService(service: WrittenService, interfaces: readonly string[], direc
       address: server.address,
       port: server.port,
       weight: server.weight,
+      maxSessions: server.maxSessions,
     })),
+    balance: toBalance(service.balance ?? balanceSchema.parse({})),
+    health: service.health === undefined ? undefined : toHealth(service.health),
     truncation: service.truncation,
     release: service.release,
     idleTimeoutMs: ms(service.timeouts.idle),
@@ -177,6 +222,35 @@ function toHello(hello: WrittenService['hello']): HelloConfig {
       perSecond: rule.perSecond,
       burst: rule.burst,
     })),
+  }
+}
+
+function toBalance(balance: NonNullable<WrittenService['balance']>): BalanceConfig {
+  return {
+    algorithm: balance.algorithm,
+    hash: balance.hash ?? 'address-and-port',
+    hashKey: balance.hashKey ?? '',
+    slowStartMs: ms(balance.slowStart),
+    drainLimitMs: ms(balance.drainLimit),
+    failures: balance.failures,
+    shunForMs: ms(balance.shunFor),
+    pool: balance.pool ?? [],
+    proxyProtocol: balance.proxyProtocol,
+    announce: balance.announce,
+  }
+}
+
+function toHealth(health: NonNullable<WrittenService['health']>): HealthConfig {
+  return {
+    check: health.check,
+    intervalMs: ms(health.interval),
+    timeoutMs: ms(health.timeout),
+    rise: health.rise,
+    fall: health.fall,
+    port: health.port,
+    path: health.path ?? '/',
+    host: health.host,
+    status: health.status ?? [200],
   }
 }
 

@@ -39,7 +39,40 @@ const endpointShape = { address: ipAddress(), port: port() }
 export const serverSchema = mapping({
   ...endpointShape,
   name: name('the name of a server').optional(),
-  weight: integer(1, 1_000, 'a weight').default(1),
+  weight: integer(0, 1_000, 'a weight').default(1),
+  maxSessions: integer(0, 16_777_216, 'a number of sessions').default(0),
+})
+
+export const algorithms = ['least-sessions', 'round-robin', 'two-choices', 'consistent-hash'] as const
+
+/** How a service with several servers uses them. */
+export const balanceSchema = mapping({
+  algorithm: choice(algorithms).default('least-sessions'),
+  hash: choice(['address-and-port', 'address']).optional(),
+  hashKey: text('any text that all nodes have in common').optional(),
+  slowStart: duration({ min: '0s', max: '1h' }).default('0s'),
+  drainLimit: duration({ min: '0s', max: '7d' }).default('10m'),
+  failures: integer(0, 1_000, 'a number of failures').default(3),
+  shunFor: duration({ min: '100ms', max: '1h' }).default('10s'),
+  pool: list(ipAddress(), 'addresses', { min: 1, max: 256 }).optional(),
+  proxyProtocol: choice(['none', 'v2', 'v2-tls']).default('none'),
+  announce: choice(['auto', 'never']).default('auto'),
+})
+
+/** How the appliance finds out whether a server works. */
+export const healthSchema = mapping({
+  check: choice(['tcp', 'http']).default('tcp'),
+  interval: duration({ min: '100ms', max: '1h' }).default('2s'),
+  timeout: duration({ min: '10ms', max: '1m' }).default('1s'),
+  rise: integer(1, 100, 'a number of checks').default(2),
+  fall: integer(1, 100, 'a number of checks').default(3),
+  port: port().optional(),
+  path: z
+    .string('expected a path that begins with "/"')
+    .regex(/^\/[!-~]*$/, 'expected a path that begins with "/"')
+    .optional(),
+  host: name('a host name').optional(),
+  status: list(integer(100, 599, 'an HTTP status'), 'HTTP statuses', { min: 1, max: 32 }).optional(),
 })
 
 export const certificateSchema = mapping({
@@ -105,6 +138,8 @@ export const serviceSchema = mapping({
   serverSide: name('the name of an interface').optional(),
   listen: mapping(endpointShape),
   servers: list(serverSchema, 'servers', { min: 1, max: 1_024 }),
+  balance: balanceSchema.optional(),
+  health: healthSchema.optional(),
   truncation: choice(['reset', 'forward']).default('reset'),
   release: choice(releases).default('whole-record'),
   timeouts: timeoutsSchema.prefault({}),
@@ -143,6 +178,7 @@ export const configSchema = mapping({
 export type ConfigInput = z.input<typeof configSchema>
 export type ServiceInput = z.input<typeof serviceSchema>
 export type InterfaceInput = z.input<typeof interfaceSchema>
+export type Algorithm = (typeof algorithms)[number]
 export type Mode = (typeof modes)[number]
 export type Release = (typeof releases)[number]
 

@@ -22,6 +22,21 @@ export interface NativeEndpoint {
 export interface NativeServer extends NativeEndpoint {
   readonly name: string
   readonly weight: number
+  readonly maxSessions: number
+}
+
+export interface NativeBalance {
+  readonly algorithm: 'least-sessions' | 'round-robin' | 'two-choices' | 'consistent-hash'
+  readonly hash: 'address-and-port' | 'address'
+  /** 16 bytes. */
+  readonly hashKey: Uint8Array
+  readonly slowStartMs: number
+  readonly drainLimitMs: number
+  readonly failures: number
+  readonly shunForMs: number
+  readonly pool: readonly string[]
+  readonly proxyProtocol: 'none' | 'v2' | 'v2-tls'
+  readonly announce: 'auto' | 'never'
 }
 
 /** PEM as bytes, so that the key can be overwritten once the engine has it. Names are for messages. */
@@ -73,6 +88,7 @@ export interface NativeService {
   readonly serverInterface: number
   readonly listen: NativeEndpoint
   readonly servers: readonly NativeServer[]
+  readonly balance: NativeBalance
   readonly tls: NativeTls
   readonly truncation: 'reset' | 'forward'
   readonly release: 'whole-record' | 'streaming'
@@ -181,6 +197,20 @@ export interface FlowEntry {
   readonly custodies: number
 }
 
+export interface ServerEntry {
+  readonly service: string
+  readonly name: string
+  readonly address: string
+  /** "up", "shunned" (failed towards clients), "down" (failed checks), "draining" or "leaving" (taken out, flows left). */
+  readonly state: string
+  readonly weight: number
+  /** 0: no cap. */
+  readonly maxSessions: number
+  readonly sessions: number
+  readonly opened: number
+  readonly failures: number
+}
+
 export interface BuildInfo {
   readonly version: string
   readonly openssl: string
@@ -200,6 +230,10 @@ export interface NativeEngine {
   trace(capacity: number): void
   takeTrace(): TraceEntry[]
   flows(limit: number): FlowEntry[]
+  servers(): ServerEntry[]
+  admit(service: string, server: string, admission: 'enabled' | 'draining'): void
+  /** Returns whether that is news. */
+  judge(service: string, server: string, health: 'up' | 'down'): boolean
   close(): void
 }
 

@@ -1,4 +1,6 @@
 /** From a checked configuration to the add-on's plain values. The shapes are contract.ts. */
+import { createHash } from 'node:crypto'
+
 import type { Config, ServiceConfig } from '../config/defaults.js'
 import type { ServiceIdentity } from '../identity/service-identity.js'
 import { secureProgramPath } from './binding.js'
@@ -58,6 +60,7 @@ function toNativeService(
     serverInterface: interfaces.indexOf(service.serverSide),
     listen: service.listen,
     servers: service.servers,
+    balance: { ...service.balance, hashKey: toHashKey(service.balance.hashKey) },
     tls: {
       allowTls12: service.tls.versions.includes('1.2'),
       allowTls13: service.tls.versions.includes('1.3'),
@@ -91,4 +94,10 @@ function toNativeService(
       })),
     },
   }
+}
+
+/** Any text as a key: nodes with the same text hash alike. */
+function toHashKey(text: string): Uint8Array {
+  if (text === '') return new Uint8Array(16)
+  return createHash('sha256').update(text).digest().subarray(0, 16)
 }

@@ -2,7 +2,7 @@
  * Counters as Prometheus text (exposition format 0.0.4). Written out here and not by a client library, because those keep
  * values as doubles and counters of bytes pass 2^53.
  */
-import type { PortReport } from '../native/contract.js'
+import type { PortReport, ServerEntry } from '../native/contract.js'
 import { isGauge } from './counters.js'
 import type { CounterValue, Snapshot } from './snapshot.js'
 
@@ -28,6 +28,7 @@ export interface Facts {
   readonly version: string
   readonly aead: string
   readonly ports: ReadonlyMap<string, PortReport>
+  readonly servers: readonly ServerEntry[]
 }
 
 export const prometheusContentType = 'text/plain; version=0.0.4; charset=utf-8'
@@ -44,12 +45,23 @@ export function toPrometheus(snapshot: Snapshot, facts: Facts): string {
     type: 'gauge',
     samples: [...facts.ports].map(([name, port]) => ({ labels: toPortLabels(name, port), value: 1 })),
   })
+  for (const server of facts.servers) addServer(metrics, server)
   for (const counter of snapshot.entries()) addCounter(metrics, counter)
   return [...metrics].map(([name, metric]) => format(name, metric)).join('')
 }
 
 function toPortLabels(name: string, port: PortReport): Record<string, string> {
   return { interface: name, device: port.device, port: port.kind, attach: port.attachMode, copy: port.copyMode }
+}
+
+function addServer(metrics: Map<string, Metric>, one: ServerEntry): void {
+  const labels = { service: one.service, server: one.name, address: one.address }
+  const add = (name: string, help: string, type: Metric['type'], value: number) =>
+    sampleOf(metrics, `cutwater_server_${name}`, help, type).push({ labels, value })
+  add('up', 'Whether a server may get new flows (docs/balance.md).', 'gauge', one.state === 'up' ? 1 : 0)
+  add('sessions', 'Flows of a server now.', 'gauge', one.sessions)
+  add('opened_total', 'Flows a server has got.', 'counter', one.opened)
+  add('failures_total', 'Times a server failed a client: refused, silent, or reset at once.', 'counter', one.failures)
 }
 
 function addCounter(metrics: Map<string, Metric>, { name, service, value }: CounterValue): void {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import type { ServiceInput } from '../../src/config/schema.js'
 import { ask } from '../../src/control/client.js'
-import type { FlowEntry } from '../../src/native/contract.js'
+import type { FlowEntry, ServerEntry } from '../../src/native/contract.js'
 import type { CommandResult, RunningProcess } from '../../src/demo/command.js'
 import type { Network } from '../../src/demo/network.js'
 import { startStandIn } from './stand-in.js'
@@ -40,17 +40,27 @@ export class Appliance {
   readonly ready: ReadyLine
   readonly running: RunningProcess
   readonly #control: string
+  readonly #file: string
+  readonly #options: ApplianceOptions
 
-  private constructor(running: RunningProcess, control: string, ready: ReadyLine) {
+  private constructor(
+    running: RunningProcess,
+    where: { readonly control: string; readonly file: string },
+    ready: ReadyLine,
+    options: ApplianceOptions,
+  ) {
     this.running = running
-    this.#control = control
+    this.#control = where.control
+    this.#file = where.file
     this.ready = ready
+    this.#options = options
   }
 
   static async start(network: Network, options: ApplianceOptions): Promise<Appliance> {
     if (kHasStandIn) {
       const standIn = await startStandIn(network, options.services)
-      return new Appliance(standIn, '', { event: 'ready', pid: standIn.pid, interfaces: {} })
+      const ready = { event: 'ready', pid: standIn.pid, interfaces: {} } as const
+      return new Appliance(standIn, { control: '', file: '' }, ready, options)
     }
     const file = network.file('cutwater.yaml')
     const control = network.file('control.sock')
@@ -60,7 +70,7 @@ export class Appliance {
       process.execPath, kMain, 'run', '--config', file, '--json', '--control', control,
     ]) // prettier-ignore
     const line = await running.until((stdout) => stdout.split('\n').find((text) => text.includes('"ready"')), 30_000)
-    return new Appliance(running, control, JSON.parse(line) as ReadyLine)
+    return new Appliance(running, { control, file }, JSON.parse(line) as ReadyLine, options)
   }
 
   /** Every counter; those of several services are added up. */
@@ -84,6 +94,25 @@ export class Appliance {
     const entries: FlowEntry[] = []
     for await (const line of ask(this.#control, { command: 'flows', limit: 100_000 })) entries.push(line as FlowEntry)
     return entries
+  }
+
+  async servers(): Promise<ServerEntry[]> {
+    const entries: ServerEntry[] = []
+    for await (const line of ask(this.#control, { command: 'servers' })) entries.push(line as ServerEntry)
+    return entries
+  }
+
+  /** Goes over to other services by a reload. Returns what changed. @throws what the appliance says is wrong. */
+  async reload(services: Readonly<Record<string, ServiceInput>>): Promise<readonly string[]> {
+    writeFileSync(this.#file, stringify(configOf({ ...this.#options, services })))
+    const changes: string[] = []
+    for await (const line of ask(this.#control, { command: 'reload' }))
+      changes.push(...(line as { changes: string[] }).changes)
+    return changes
+  }
+
+  async admit(command: 'drain' | 'enable', service: string, server: string): Promise<void> {
+    for await (const line of ask(this.#control, { command, service, server })) throw new Error(JSON.stringify(line))
   }
 
   stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<CommandResult> {

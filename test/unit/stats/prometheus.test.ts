@@ -25,6 +25,19 @@ const facts = {
       },
     ],
   ]),
+  servers: [
+    {
+      service: 'shop',
+      name: 'a',
+      address: '192.0.2.1:80',
+      state: 'draining',
+      weight: 1,
+      maxSessions: 0,
+      sessions: 7,
+      opened: 8,
+      failures: 9,
+    },
+  ],
 }
 const counters: readonly [string, string, bigint][] = [
   ['packets_to_clients', '', 18_446_744_073_709_551_615n],
@@ -46,6 +59,10 @@ describe('prometheus text', () => {
   it.each([
     'cutwater_info{version="1.2.3",aead="ipsec-mb"} 1',
     'cutwater_port_info{interface="wan",device="eth0",port="xsk",attach="driver",copy="copy"} 1',
+    'cutwater_server_up{service="shop",server="a",address="192.0.2.1:80"} 0',
+    'cutwater_server_sessions{service="shop",server="a",address="192.0.2.1:80"} 7',
+    'cutwater_server_opened_total{service="shop",server="a",address="192.0.2.1:80"} 8',
+    'cutwater_server_failures_total{service="shop",server="a",address="192.0.2.1:80"} 9',
     'cutwater_packets_to_clients_total 18446744073709551615',
     'cutwater_records_opened_total{service="a"} 1',
     'cutwater_records_opened_total{service="b"} 5',
