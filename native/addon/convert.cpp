@@ -56,7 +56,7 @@ SipKey to_hash_key(const Field& field) {
   return {load_be64(p), load_be64(p + 8)};
 }
 
-balance::Rule to_rule(const Field& field) {
+balance::Rule to_choice(const Field& field) {
   return {.algorithm = field["algorithm"].choice<balance::Algorithm>({{"least-sessions", balance::Algorithm::least_sessions},
                                                                       {"round-robin", balance::Algorithm::round_robin},
                                                                       {"two-choices", balance::Algorithm::two_choices},
@@ -125,7 +125,7 @@ ServiceConfig to_service(const Field& field) {
           .server_interface = field["serverInterface"].integer<std::uint32_t>(),
           .listen = to_endpoint(field["listen"]),
           .servers = field["servers"].list(to_server),
-          .rule = to_rule(field["balance"]),
+          .rule = to_choice(field["balance"]),
           .pool = field["balance"]["pool"].list(to_address),
           .proxy_protocol = field["balance"]["proxyProtocol"].choice<engine::ProxyProtocol>(
               {{"none", engine::ProxyProtocol::none}, {"v2", engine::ProxyProtocol::v2}, {"v2-tls", engine::ProxyProtocol::v2_tls}}),
