@@ -33,6 +33,12 @@ bool offers_master_secret_binding(SSL* ssl) noexcept {
   return SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_extended_master_secret, &body, &bytes) == 1;
 }
 
+// An alert in clear repeats the version of the client's record, even one that does not exist (3.4 and up). Ours say 3.3.
+void mend_alert_version(MutableBytes written) noexcept {
+  const bool is_clear_alert = written.size() == record::kHeaderBytes + record::kAlertBytes && written[0] == SSL3_RT_ALERT;
+  if (is_clear_alert && written[2] > 3) written[2] = 3;
+}
+
 }  // namespace
 
 OpensslSession::OpensslSession(std::shared_ptr<const ServiceContext> service, KeyLog* key_log)
@@ -99,7 +105,10 @@ Progress OpensslSession::step(Bytes record, std::vector<std::uint8_t>& out) {
   const int error = SSL_get_error(ssl_.get(), result);
   if (error == SSL_ERROR_ZERO_RETURN)
     return fail(HandshakeFailure::client_alert, "the client closed with close_notify");
-  if (error != SSL_ERROR_WANT_READ) return fail();
+  if (error != SSL_ERROR_WANT_READ) {
+    mend_alert_version(MutableBytes{out}.subspan(before_bytes));
+    return fail();
+  }
   if (!input_.empty()) return fail(HandshakeFailure::internal, "the TLS library left input unread");
   if (out.size() != before_bytes) phase_ = Phase::after_hello;
   return Progress::waiting;

@@ -40,6 +40,8 @@ TEST_CASE("I1-I6: seeds that once found a fault") {
       Found{50, "blind-syns", "a forged SYN with ACK became a connection at the server"},
       Found{600417, "descriptors", "a SYN twice in one burst became two flows"},
       Found{619931, "key-updates-loss", "a key two updates old was expanded again and outlived its flow"},
+      Found{1428592, "outage-server-2s", "a key update before the data held the client's acknowledgement until the server had the data"},
+      Found{1498, "copies-before", "an alert in clear repeated a version that does not exist"},
       Found{1034979, "reorder-loss-copies", "an older SYN-ACK, overtaken, set our clock back: the client dropped all that we sent"},
       Found{600930, "injection", "two ends that disagreed on a number answered each other for ever"},
   };
