@@ -123,7 +123,7 @@ function inFileOrder(problems: readonly Problem[], source: Source): Problem[] {
 function dotted(path: Path): string {
   return path.reduce<string>((text, step) => {
     if (typeof step === 'number') return `${text}[${step}]`
-    const word = /^[A-Za-z0-9_-]+$/.test(step) ? step : JSON.stringify(step)
+    const word = /^[A-Za-z0-9_-]+$/.test(step) ? step : show(step) // a key may hold anything, a pasted private key too
     return text ? `${text}.${word}` : word
   }, '')
 }

@@ -69,7 +69,7 @@ export function fromValue(value: unknown, file: string): Source {
 /** YAML, and JSON as the part of YAML it is. @throws CutwaterError CONFIG_INVALID with every syntax error. */
 export function parseText(file: string, text: string): Source {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' })
+  const document = parseYaml(file, text, lines)
   const place = (offset: number) => {
     const { line, col } = lines.linePos(offset)
     return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}`
@@ -86,6 +86,16 @@ export function parseText(file: string, text: string): Source {
     throw new CutwaterError('CONFIG_INVALID', problems.join('\n'), { problems, cause })
   }
   return { file, value, locate: (path, at) => place(offsetOf(document, path, at)) }
+}
+
+/** The parser throws on some texts where it should report: nested thousands deep, or broken in places it did not think of. */
+function parseYaml(file: string, text: string, lineCounter: LineCounter): Document {
+  try {
+    return parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'error' })
+  } catch (cause) {
+    const problems = [`${file}:1:1: ${cause instanceof RangeError ? 'nested too deeply' : 'not a YAML document'}`]
+    throw new CutwaterError('CONFIG_INVALID', problems.join('\n'), { problems, cause })
+  }
 }
 
 /** Where a path stands; for a path that is not there, the innermost mapping or list that should have held it. */

@@ -223,7 +223,9 @@ function check(text: string): void {
 }
 
 const plan =
-  seconds > 0 ? { numRuns: Number.MAX_SAFE_INTEGER, interruptAfterTimeLimit: (seconds * 1_000) / 2 } : { numRuns: 200 }
+  seconds > 0
+    ? { numRuns: Number.MAX_SAFE_INTEGER, interruptAfterTimeLimit: (seconds * 1_000) / 2 }
+    : { numRuns: 200, seed: 1 } // the same each time: what fails in the gate must fail again at the desk
 
 describe('any text as a configuration', () => {
   it.each(stored)('a stored file %#', (text) => {

@@ -266,7 +266,7 @@ describe('parse', () => {
 `
     const problems = problemsOf(good.replace('port: 443', 'port: https') + other)
     expect(problems).toHaveLength(2)
-    expect(problems[1]).toContain('services.other.mode: this version does not run "balance" yet')
+    expect(problems[1]).toContain('services.other.servers[0].address: the address of the service itself')
   })
 
   it('refuses two services at one listener, however its address is spelled', () => {
@@ -304,6 +304,17 @@ services:
     const text = problemsOf(pasted).join('\n')
     expect(text).toContain('got PEM text (give the path of a file)')
     expect(text).not.toContain('secret')
+  })
+
+  it('refuses text that is nested however deep', () => {
+    for (const opening of [': ', '- ', '[ ', '{a: '])
+      for (const depth of [10, 1_000, 100_000])
+        expect(problemsOf(opening.repeat(depth)).join()).toMatch(/^shop\.yaml:\d+:\d+: ./)
+  })
+
+  it('never prints a private key that was pasted where a key of the file belongs', () => {
+    const pasted = good.replace('services:', '? "-----BEGIN PRIVATE KEY----- MIIEvQ"\n: 1\nservices:')
+    expect(problemsOf(pasted).join()).not.toContain('MIIEvQ')
   })
 
   it('follows anchors, and stops at an alias bomb', () => {
