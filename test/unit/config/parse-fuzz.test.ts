@@ -124,11 +124,13 @@ const written = fc
   )
   .map(([value, style, indent]) => {
     try {
-      return stringify(value, {
-        collectionStyle: style === 'FLOW' ? 'flow' : 'block',
-        indent,
-        aliasDuplicateObjects: true,
-      })
+      return (
+        (stringify(value, {
+          collectionStyle: style === 'FLOW' ? 'flow' : 'block',
+          indent,
+          aliasDuplicateObjects: true,
+        }) as string | undefined) ?? ''
+      ) // nothing is no text
     } catch {
       return '' // a value that YAML has no words for
     }
