@@ -125,11 +125,11 @@ const written = fc
   .map(([value, style, indent]) => {
     try {
       return (
-        (stringify(value, {
+        stringify(value, {
           collectionStyle: style === 'FLOW' ? 'flow' : 'block',
           indent,
           aliasDuplicateObjects: true,
-        }) as string | undefined) ?? ''
+        }) ?? ''
       ) // nothing is no text
     } catch {
       return '' // a value that YAML has no words for
@@ -215,7 +215,8 @@ function check(text: string): void {
     for (const problem of error.problems) {
       const line = Number(/^fuzz\.yaml:(\d+):\d+: ./s.exec(problem)?.[1])
       require(line >= 1 && line <= lines, `no place, or none that is there: ${problem}`)
-      require(!/undefined|\[object|-----BEGIN/.test(problem), `says what it should not: ${problem}`)
+      const isWord = text.includes('undefined') || !problem.includes('undefined')
+      require(isWord && !/\[object|-----BEGIN/.test(problem), `says what it should not: ${problem}`)
     }
     return
   }
