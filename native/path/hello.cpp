@@ -117,7 +117,8 @@ void judge(State& s, Flow& f) noexcept {
     case hello::TriageVerdict::deny: return refuse_by_rule(s, f, HandshakeFailure::denied);
     case hello::TriageVerdict::too_many: return refuse_by_rule(s, f, HandshakeFailure::too_many);
   }
-  if (wants_retry(s, rules)) {
+  // A client that offers a session is not retried: behind a retry its session is not found again, and the handshake fails.
+  if (wants_retry(s, rules) && !parsed->has_psk) {
     auto memory = hello::choose_retry(rules.profile, *parsed, message);
     if (memory) memory->wall_s = wall_s(s);
     if (memory && answer_with_retry(s, f, *memory, parsed->session_id)) return;

@@ -126,7 +126,7 @@ export const helloRuleSchema = mapping({
 })
 
 export const helloSchema = mapping({
-  retry: choice(['never', 'auto', 'always']).default('auto'),
+  retry: choice(['never', 'auto', 'always']).default('never'),
   queueTimeout: duration({ min: '10ms', max: '1m' }).default('3s'),
   rules: list(helloRuleSchema, 'rules', { min: 0, max: 256 }).default([]),
 })

@@ -197,6 +197,26 @@ describe.each(kPorts)('balance over %s', (port) => {
     await appliance.reload(services())
   })
 
+  it('flows of a server that was taken out end with RST when its limit is over, and no other (A8)', async () => {
+    const service = (weights: readonly number[]) =>
+      sinkService(weights, { balance: { algorithm: 'round-robin', drainLimit: '1s' } })
+    await appliance.reload(services({ sinks: service([1, 1]) }))
+    const held = network.client.start([
+      ...kManyFiles,
+      ...loadArguments('hold', { connect: kSinkVip, port: 443, connections: 10 }),
+    ])
+    await held.until((stdout) => stdout.includes('"held"'), 30_000)
+    const grown = await growth(appliance, async () => {
+      await appliance.reload(services({ sinks: service([1]) }))
+      expect(await stateOf('sinks', 'b')).toBe('leaving')
+      await until(async () => (await stateOf('sinks', 'b')) === undefined)
+    })
+    expect(grown['reset_server_removed']).toBe(5)
+    expect((await sinkEntries()).map(({ name, sessions }) => [name, sessions])).toEqual([['a', 5]])
+    await held.stop()
+    await appliance.reload(services())
+  })
+
   it('two servers killed under load lose what they had, and no new connection fails (A8)', async () => {
     const load = runLoad(network.client, 'requests', {
       connect: kSinkVip,
@@ -215,7 +235,7 @@ describe.each(kPorts)('balance over %s', (port) => {
         seconds: 1,
       })
       expect(fresh.failures, fresh.failure).toBe(0)
-      expect(fresh.done + fresh.perSecond).toBeGreaterThan(0)
+      expect(fresh.perSecond).toBeGreaterThan(0)
     })
     expect(grown['flows_moved']).toBeGreaterThan(0)
     expect((await load).failures).toBe(8) // one request on each of the connections that the two had, no more
@@ -233,7 +253,7 @@ describe.each(kPorts)('balance over %s', (port) => {
     const shapes = [[1, 1, 1], [1, 2], [1, 1, 1, 1, 1], [5, 0, 1], [0, 1, 1]] // prettier-ignore
     const algorithms = ['least-sessions', 'round-robin', 'two-choices', 'consistent-hash'] as const
     for (let index = 0; index < changes; index += 1) {
-      const weights = shapes[index % shapes.length] ?? []
+      const weights = shapes[(index + 1) % shapes.length] ?? [] // the first differs from what runs
       const algorithm = algorithms[index % algorithms.length] ?? 'round-robin'
       const made = await appliance.reload(services({ sinks: sinkService(weights, { balance: { algorithm } }) }))
       expect(made).toHaveLength(1)
@@ -243,26 +263,6 @@ describe.each(kPorts)('balance over %s', (port) => {
     expect(one.failures, one.failure).toBe(0)
     expect(one.requests).toBeGreaterThan(100)
     expect(other.failures, other.failure).toBe(0)
-    await appliance.reload(services())
-  })
-
-  it('flows of a server that was taken out end with RST when its limit is over, and no other (A8)', async () => {
-    const service = (weights: readonly number[]) =>
-      sinkService(weights, { balance: { algorithm: 'round-robin', drainLimit: '1s' } })
-    await appliance.reload(services({ sinks: service([1, 1]) }))
-    const held = network.client.start([
-      ...kManyFiles,
-      ...loadArguments('hold', { connect: kSinkVip, port: 443, connections: 10 }),
-    ])
-    await held.until((stdout) => stdout.includes('"held"'), 30_000)
-    const grown = await growth(appliance, async () => {
-      await appliance.reload(services({ sinks: service([1]) }))
-      expect(await stateOf('sinks', 'b')).toBe('leaving')
-      await until(async () => (await stateOf('sinks', 'b')) === undefined)
-    })
-    expect(grown['reset_server_removed']).toBe(5)
-    expect((await sinkEntries()).map(({ name, sessions }) => [name, sessions])).toEqual([['a', 5]])
-    await held.stop()
     await appliance.reload(services())
   })
 

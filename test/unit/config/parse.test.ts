@@ -74,7 +74,7 @@ describe('parse', () => {
             idleTimeoutMs: 300_000,
             handshakeTimeoutMs: 10_000,
             rekeyAfterRecords: 0,
-            hello: { retry: 'auto', queueTimeoutMs: 3_000, rules: [] },
+            hello: { retry: 'never', queueTimeoutMs: 3_000, rules: [] },
             tls: {
               versions: ['1.2', '1.3'],
               certificates: [{ certificatePath: '/etc/cutwater/shop.crt', keyPath: '/etc/cutwater/shop.key' }],
