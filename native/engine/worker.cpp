@@ -18,8 +18,6 @@ namespace {
 constexpr std::uint64_t kLongestSleepUs = 100'000;  // a wake-up lost to a race costs at most this
 constexpr std::uint64_t kPublishTurns = 256;
 constexpr std::size_t kHandoverLimit = 256;
-constexpr std::uint64_t kGatherUs = 20;       // longest wait of a packet for the next of its row
-constexpr std::size_t kMostGathered = 32;     // what one wake-up sends in copy mode
 
 void add(std::atomic<std::uint64_t>& cell, std::uint64_t n) noexcept {
   cell.store(cell.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);  // one writer
@@ -111,18 +109,8 @@ std::size_t Worker::turn(Tick now) noexcept {
   parts_.path->drain_secure(now);
   if (parts_.link->backlog() != 0) parts_.secure->notify();
   if (parts_.path->next_deadline() <= now) parts_.path->expire(now);
-  if (!may_gather(now)) transmit();
+  transmit();
   return worked;
-}
-
-// A transfer comes one or two packets a turn when the worker is quick, and each wake-up of the kernel costs as much as sealing ten.
-// So packets of a row wait for the next of it: never long, never many, and never the last, which says PSH.
-bool Worker::may_gather(Tick now) noexcept {
-  const std::size_t waiting = parts_.path->tx(path::Side::client).size() + parts_.path->tx(path::Side::server).size();
-  if (waiting == 0 || waiting >= kMostGathered || !parts_.path->expects_more()) return false;
-  if (!is_gathering_) gather_until_ = now + kGatherUs;
-  is_gathering_ = now < gather_until_;
-  return is_gathering_;
 }
 
 std::size_t Worker::receive(port::Port& port, path::Side side, Tick now) noexcept {
@@ -184,7 +172,6 @@ std::size_t Worker::take_handover(Tick now) noexcept {
 }
 
 void Worker::transmit() noexcept {
-  is_gathering_ = false;
   const auto to_client = parts_.path->tx(path::Side::client);
   if (!to_client.empty()) {
     parts_.client_port->tx(to_client);
@@ -206,7 +193,6 @@ bool Worker::has_waiting() const noexcept {
 }
 
 void Worker::sleep(Tick now) noexcept {
-  transmit();  // what waits for more of its row
   is_asleep_.store(true, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with wake()
   const Tick due = parts_.path->next_deadline();

@@ -86,7 +86,6 @@ class Worker final : path::EventSink, splice::TraceSink {
   void keep_own(path::Side side, std::span<port::Packet>& burst) noexcept;
   [[nodiscard]] bool has_waiting() const noexcept;
   void transmit() noexcept;
-  [[nodiscard]] bool may_gather(Tick now) noexcept;
   void drain_mailbox(Tick now) noexcept;
   void sleep(Tick now) noexcept;
   void publish(Tick now, std::size_t worked) noexcept;
@@ -103,8 +102,6 @@ class Worker final : path::EventSink, splice::TraceSink {
   std::atomic<bool> is_stopping_{false}, is_asleep_{false};
   int wake_fd_ = -1;
   Tick last_work_, busy_since_;
-  Tick gather_until_;                 // when packets that wait for more of their row go all the same
-  bool is_gathering_ = false;
   std::thread thread_;
 };
 

@@ -98,8 +98,6 @@ class Path {
   /// Packets to send on a side, in order. The caller sends them (taking the chunks) and calls clear_tx.
   [[nodiscard]] std::span<const port::Packet> tx(Side side) const noexcept;
   void clear_tx(Side side) noexcept;
-  /// Whether what waits is likely to be followed up at once: worth a moment, so that one wake-up of the kernel serves more.
-  [[nodiscard]] bool expects_more() const noexcept;
 
   /// The neighbour of a server has another link address now: flows that are up follow it.
   void refresh_hop(const IpAddress& server, const MacAddress& mac) noexcept;

@@ -95,9 +95,6 @@ Tick Path::next_deadline() const noexcept {
 std::span<const port::Packet> Path::tx(Side side) const noexcept {
   return side == Side::client ? impl_->state.r.to_client.packets() : impl_->state.r.to_server.packets();
 }
-bool Path::expects_more() const noexcept {
-  return impl_->state.r.to_client.expects_more() || impl_->state.r.to_server.expects_more();
-}
 void Path::clear_tx(Side side) noexcept {
   if (side == Side::client) impl_->state.r.to_client.clear();
   else impl_->state.r.to_server.clear();

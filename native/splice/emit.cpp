@@ -9,8 +9,6 @@
 namespace cutwater::splice {
 namespace {
 
-constexpr std::uint32_t kRowBytes = 1024;  // a segment so long without PSH is one of a row: its sender has more to say at once
-
 std::uint16_t window_field(SeqNum edge, SeqNum ack, std::uint8_t shift) noexcept {
   const std::int32_t window = std::max(edge - ack, 0);
   return static_cast<std::uint16_t>(std::min<std::uint32_t>(static_cast<std::uint32_t>(window) >> shift, 0xffff));
@@ -58,7 +56,6 @@ Verdict stage(Resources& r, Outbox& outbox, const wire::Header& header, const Ou
   packet.data = wire::emit(header, out.payload, out.payload_bytes);
   packet.bytes = static_cast<std::uint32_t>(out.payload + out.payload_bytes - packet.data);
   if (!outbox.push(packet)) r.counters.add(Drop::tx_full);
-  outbox.expect_more(out.payload_bytes >= kRowBytes && (header.flags & (wire::kPsh | wire::kFin)) == 0);
   return kForward;
 }
 

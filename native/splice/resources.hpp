@@ -27,19 +27,12 @@ class Outbox {
     return true;
   }
   [[nodiscard]] std::span<const port::Packet> packets() const noexcept { return packets_; }
-  /// Whether the last packet was one of a row: a full segment without PSH, which its sender follows up at once.
-  [[nodiscard]] bool expects_more() const noexcept { return expects_more_; }
-  void expect_more(bool is_one_of_a_row) noexcept { expects_more_ = is_one_of_a_row; }
-  void clear() noexcept {
-    packets_.clear();
-    expects_more_ = false;
-  }
+  void clear() noexcept { packets_.clear(); }
 
  private:
   static constexpr std::size_t kCapacity = 4096;
   port::ChunkPool& pool_;
   std::vector<port::Packet> packets_;
-  bool expects_more_ = false;
 };
 
 /// Our own end of a link.
