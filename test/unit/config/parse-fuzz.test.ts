@@ -124,13 +124,12 @@ const written = fc
   )
   .map(([value, style, indent]) => {
     try {
-      return (
-        stringify(value, {
-          collectionStyle: style === 'FLOW' ? 'flow' : 'block',
-          indent,
-          aliasDuplicateObjects: true,
-        }) ?? ''
-      ) // nothing is no text
+      const text: unknown = stringify(value, {
+        collectionStyle: style === 'FLOW' ? 'flow' : 'block',
+        indent,
+        aliasDuplicateObjects: true,
+      })
+      return typeof text === 'string' ? text : '' // nothing is no text
     } catch {
       return '' // a value that YAML has no words for
     }
