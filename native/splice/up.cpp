@@ -115,13 +115,12 @@ Verdict cut_through(Resources& r, Flow& f, const wire::TcpOptions* heard, std::u
                     MutableBytes in, const port::Packet& packet) noexcept {
   const Run run = open_run(r, f, in);
   if (f.state != FlowState::established) return kConsume;
-  if (run.plain_bytes == 0) {  // only local records, or nothing could be taken
-    owe_ack_to_client(r, f);
-    acknowledge_up(r, f, f.up.plain_una);
-    return run.verdict.action == Action::drop ? run.verdict : kConsume;
-  }
   // Local records before the first with plaintext wait for no server: a client that resends little at a time gets past them.
   acknowledge_up(r, f, f.up.plain_una);
+  if (run.plain_bytes == 0) {  // only local records, or nothing could be taken
+    owe_ack_to_client(r, f);
+    return run.verdict.action == Action::drop ? run.verdict : kConsume;
+  }
   r.counters.add(Count::cut_through_up_packets);
   r.counters.add(Count::plaintext_up_bytes, run.plain_bytes);
   Outgoing out;
