@@ -2,27 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseSource } from '../../../src/config/parse.js'
 import { parseText } from '../../../src/config/source.js'
-import { CutwaterError } from '../../../src/errors.js'
-
-const good = `interfaces:
-  wan: { device: eth0, port: xsk }
-  lan: { device: eth1 }
-services:
-  shop:
-    listen: { address: 203.0.113.10, port: 443 }
-    servers: [ { address: 203.0.113.10, port: 80 } ]
-    tls: { certificates: [ { certificate: shop.crt, key: shop.key } ] }
-`
-
-function problemsOf(text: string): readonly string[] {
-  try {
-    parseSource(parseText('shop.yaml', text), '/etc/cutwater')
-  } catch (error) {
-    if (error instanceof CutwaterError) return error.problems
-    throw error
-  }
-  return []
-}
+import { good, problemsOf } from '../../support/configuration.js'
 
 describe('A8: services with several servers', () => {
   it.each<[string, string, string]>([

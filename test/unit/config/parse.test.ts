@@ -7,36 +7,13 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { parseConfig, parseSource, readConfig } from '../../../src/config/parse.js'
 import type { ConfigInput } from '../../../src/config/schema.js'
 import { parseText } from '../../../src/config/source.js'
-import { CutwaterError } from '../../../src/errors.js'
+import type { CutwaterError } from '../../../src/errors.js'
+import { catchError, good, problemsOf } from '../../support/configuration.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'cutwater-parse-'))
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
-
-const good = `interfaces:
-  wan: { device: eth0, port: xsk }
-  lan: { device: eth1 }
-services:
-  shop:
-    listen: { address: 203.0.113.10, port: 443 }
-    servers: [ { address: 203.0.113.10, port: 80 } ]
-    tls: { certificates: [ { certificate: shop.crt, key: shop.key } ] }
-`
-
-function problemsOf(text: string, file = 'shop.yaml'): readonly string[] {
-  return catchError(() => parseSource(parseText(file, text), '/etc/cutwater')).problems
-}
-
-function catchError(call: () => unknown): CutwaterError {
-  try {
-    call()
-  } catch (error) {
-    if (error instanceof CutwaterError) return error
-    throw error
-  }
-  throw new Error('nothing was thrown')
-}
 
 describe('parse', () => {
   it('fills in every default', () => {
