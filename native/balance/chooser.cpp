@@ -37,7 +37,7 @@ std::optional<std::uint32_t> Chooser::choose_at(const Asking& who, const Moment&
     std::optional<std::uint32_t> chosen;
     switch (algorithm) {
       case Algorithm::least_sessions: chosen = least_loaded(); break;
-      case Algorithm::round_robin: chosen = in_turn(); break;
+      case Algorithm::round_robin: chosen = in_turn([](const Candidate&) { return true; }); break;
       case Algorithm::two_choices: chosen = of_two(); break;
       case Algorithm::consistent_hash: chosen = by_hash(who, moment); break;
     }
@@ -64,13 +64,14 @@ void Chooser::look(const Moment& moment) noexcept {
   }
 }
 
-// Smooth weighted round robin: everybody gains its weight, the richest is chosen and pays what all have gained.
-std::optional<std::uint32_t> Chooser::in_turn() noexcept {
+// Smooth weighted round robin: each that may come gains its weight, the richest is chosen and pays what all have gained.
+template <class MayCome>
+std::optional<std::uint32_t> Chooser::in_turn(MayCome&& may_come) noexcept {
   std::int64_t total = 0;
   std::optional<std::uint32_t> best;
   for (std::uint32_t i = 0; i < candidates_.size(); ++i) {
     Candidate& candidate = candidates_[i];
-    if (candidate.weight == 0) continue;
+    if (candidate.weight == 0 || !may_come(candidate)) continue;
     candidate.turn += static_cast<std::int64_t>(candidate.weight);
     total += static_cast<std::int64_t>(candidate.weight);
     if (!best || candidate.turn > candidates_[*best].turn) best = i;
@@ -88,17 +89,7 @@ std::optional<std::uint32_t> Chooser::least_loaded() noexcept {
   }
   if (least == nullptr) return std::nullopt;
   const Candidate bar = *least;
-  std::int64_t total = 0;
-  std::optional<std::uint32_t> best;
-  for (std::uint32_t i = 0; i < candidates_.size(); ++i) {
-    Candidate& candidate = candidates_[i];
-    if (candidate.weight == 0 || is_lighter(bar, candidate)) continue;
-    candidate.turn += static_cast<std::int64_t>(candidate.weight);
-    total += static_cast<std::int64_t>(candidate.weight);
-    if (!best || candidate.turn > candidates_[*best].turn) best = i;
-  }
-  if (best) candidates_[*best].turn -= total;
-  return best;
+  return in_turn([&](const Candidate& candidate) { return !is_lighter(bar, candidate); });
 }
 
 std::optional<std::uint32_t> Chooser::of_two() noexcept {

@@ -43,7 +43,8 @@ class Chooser {
   [[nodiscard]] std::optional<std::uint32_t> choose_at(const Asking& who, const Moment& moment) noexcept;
   void look(const Moment& moment) noexcept;
   [[nodiscard]] bool may_take(std::uint32_t index, const Moment& moment) const noexcept;
-  [[nodiscard]] std::optional<std::uint32_t> in_turn() noexcept;
+  template <class MayCome>
+  [[nodiscard]] std::optional<std::uint32_t> in_turn(MayCome&& may_come) noexcept;
   [[nodiscard]] std::optional<std::uint32_t> least_loaded() noexcept;
   [[nodiscard]] std::optional<std::uint32_t> of_two() noexcept;
   [[nodiscard]] std::optional<std::uint32_t> by_hash(const Asking& who, const Moment& moment) const noexcept;
