@@ -12,14 +12,13 @@ namespace cutwater::secure {
 
 namespace {
 
-constexpr int kRetryHeldMs = 1;                      // how soon it tries again where a worker's ring was full
 constexpr std::size_t kMaxUnsentBytes = 256 * 1024;  // past it requests stay in their lanes
 constexpr std::size_t kMaxHeldReplies = 4096;        // per lane: a processor's window cannot fill it in good order
 
 }  // namespace
 
 Carrier::Carrier(ProcessorShared& shared, std::vector<Lane*> lanes)
-    : shared_(shared), lanes_(std::move(lanes)), held_(lanes_.size()), has_replied_(lanes_.size()) {}
+    : shared_(shared), lanes_(std::move(lanes)), replies_(lanes_.begin(), lanes_.end()) {}
 
 Carrier::~Carrier() {
   shared_.alive -= handshakes_.size();
@@ -31,7 +30,7 @@ bool Carrier::run(std::size_t budget, const Wake& wake) {
   bool has_worked = receive();
   has_worked = take_requests(budget) || has_worked;
   if (socket_.is_open() && !socket_.flush()) lose();
-  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) flush_held(lane);
+  for (ReplyQueue& queue : replies_) queue.flush();
   return tell(wake) || has_worked;
 }
 
@@ -44,7 +43,7 @@ bool Carrier::has_requests() const noexcept {
 }
 
 int Carrier::sleep_ms() const noexcept {
-  return std::any_of(held_.begin(), held_.end(), [](const auto& held) { return !held.empty(); }) ? kRetryHeldMs : -1;
+  return std::any_of(replies_.begin(), replies_.end(), [](const ReplyQueue& queue) { return queue.held() != 0; }) ? ReplyQueue::kRetryMs : -1;
 }
 
 LaneServer::Source Carrier::source() const noexcept {
@@ -80,7 +79,7 @@ void Carrier::lose() {
     reply->failure = HandshakeFailure::processor_lost;
     reply->detail = "the secure processor ended";
     shared_.failed.fetch_add(1, std::memory_order_relaxed);
-    push(static_cast<std::uint32_t>(key >> 32), std::move(reply));
+    replies_[static_cast<std::uint32_t>(key >> 32)].push(std::move(reply));
   }
   shared_.alive.fetch_sub(handshakes_.size(), std::memory_order_relaxed);
   handshakes_.clear();
@@ -139,7 +138,7 @@ bool Carrier::take_frame(FrameKind kind, Bytes body) {
 bool Carrier::take_reply(FrameReader& in) {
   std::uint32_t lane = 0, taken = 0;
   auto reply = std::make_unique<Reply>();
-  if (!read(in, lane, taken, *reply) || lane >= lanes_.size() || held_[lane].size() >= kMaxHeldReplies) return false;
+  if (!read(in, lane, taken, *reply) || lane >= lanes_.size() || replies_[lane].held() >= kMaxHeldReplies) return false;
   served(taken);
   const auto known = handshakes_.find(key_of(lane, reply->token.flow));
   if (known == handshakes_.end() || known->second != reply->token.generation) return true;  // cancelled meanwhile
@@ -148,7 +147,7 @@ bool Carrier::take_reply(FrameReader& in) {
     shared_.alive.fetch_sub(1, std::memory_order_relaxed);
     count(*reply);
   }
-  push(lane, std::move(reply));
+  replies_[lane].push(std::move(reply));
   return true;
 }
 
@@ -167,26 +166,10 @@ void Carrier::served(std::uint32_t requests) noexcept {
   waiting_since_us_.store(unanswered_ == 0 ? 0 : shared_.clock().us, std::memory_order_relaxed);
 }
 
-void Carrier::push(std::uint32_t lane, std::unique_ptr<Reply> reply) {
-  has_replied_[lane] = true;
-  if (held_[lane].empty() && lanes_[lane]->from.push(std::move(reply))) return;
-  held_[lane].push_back(std::move(reply));
-}
-
-bool Carrier::flush_held(std::size_t lane) {
-  auto& held = held_[lane];
-  while (!held.empty() && lanes_[lane]->from.push(std::move(held.front()))) {
-    held.pop_front();
-    has_replied_[lane] = true;
-  }
-  return held.empty();
-}
-
 bool Carrier::tell(const Wake& wake) {
   bool has_told = false;
-  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
-    if (!has_replied_[lane]) continue;
-    has_replied_[lane] = false;
+  for (std::size_t lane = 0; lane < replies_.size(); ++lane) {
+    if (!replies_[lane].take_news()) continue;
     has_told = true;
     if (wake) wake(static_cast<std::uint32_t>(lane));
   }

@@ -6,13 +6,12 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <unordered_map>
 #include <vector>
 
 #include "secure/frame_socket.hpp"
 #include "secure/lane_server.hpp"
-#include "secure/pool.hpp"
+#include "secure/reply_queue.hpp"
 
 namespace cutwater::secure {
 
@@ -47,14 +46,11 @@ class Carrier final : public LaneServer {
   bool take_reply(FrameReader& in);
   void count(const Reply& reply) noexcept;
   void served(std::uint32_t requests) noexcept;
-  void push(std::uint32_t lane, std::unique_ptr<Reply> reply);
-  bool flush_held(std::size_t lane);
   bool tell(const Wake& wake);
 
   ProcessorShared& shared_;
   std::vector<Lane*> lanes_;
-  std::vector<std::deque<std::unique_ptr<Reply>>> held_;        // per lane, as in processor.hpp
-  std::vector<bool> has_replied_;
+  std::vector<ReplyQueue> replies_;                              // per lane
   FrameSocket socket_;
   std::unordered_map<std::uint64_t, std::uint32_t> handshakes_;  // at the processor: lane and flow -> generation
   std::uint32_t unanswered_ = 0;

@@ -7,13 +7,12 @@ namespace cutwater::secure {
 namespace {
 
 constexpr int kReapEveryMs = 100;  // how often a sleeping thread looks for handshakes past their deadline
-constexpr int kRetryHeldMs = 1;    // how soon it tries again where a worker's ring was full
 constexpr std::size_t kReapedPerCall = 64;  // a full pool of 65,536 is looked through in about a thousand turns
 
 }  // namespace
 
 Processor::Processor(ProcessorShared& shared, std::vector<Lane*> lanes)
-    : shared_(shared), lanes_(std::move(lanes)), held_(lanes_.size()), has_replied_(lanes_.size()) {}
+    : shared_(shared), lanes_(std::move(lanes)), replies_(lanes_.begin(), lanes_.end()) {}
 
 Processor::~Processor() { shared_.alive -= handshakes_.size(); }
 
@@ -21,12 +20,12 @@ bool Processor::run(std::size_t budget, const Wake& wake) {
   bool has_worked = false;
   for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
     // A lane whose worker does not take its replies gets no more of them: what is held stays bounded.
-    bool has_room = flush(lane);
+    bool has_room = replies_[lane].flush();
     std::unique_ptr<Request> request;
     for (std::size_t n = 0; n < budget && has_room && lanes_[lane]->to.pop(request); ++n) {
       serve(lane, *request);
       has_worked = true;
-      has_room = held_[lane].empty();
+      has_room = replies_[lane].held() == 0;
       tell(lane, wake);  // after each: the client works on this flight while we sign the next
     }
     has_worked = tell(lane, wake) || has_worked;
@@ -35,8 +34,7 @@ bool Processor::run(std::size_t budget, const Wake& wake) {
 }
 
 bool Processor::tell(std::size_t lane, const Wake& wake) {
-  if (!has_replied_[lane]) return false;
-  has_replied_[lane] = false;
+  if (!replies_[lane].take_news()) return false;
   if (wake) wake(static_cast<std::uint32_t>(lane));
   return true;
 }
@@ -59,14 +57,14 @@ void Processor::reap() {
 
 bool Processor::has_requests() const noexcept {
   for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
-    if (held_[lane].empty() && lanes_[lane]->to.size() != 0) return true;
+    if (replies_[lane].held() == 0 && lanes_[lane]->to.size() != 0) return true;
   }
   return false;
 }
 
 int Processor::sleep_ms() const noexcept {
-  for (const auto& held : held_) {
-    if (!held.empty()) return kRetryHeldMs;
+  for (const ReplyQueue& queue : replies_) {
+    if (queue.held() != 0) return ReplyQueue::kRetryMs;
   }
   return handshakes_.empty() ? -1 : kReapEveryMs;
 }
@@ -134,7 +132,7 @@ void Processor::feed(std::size_t at, const Request& request) {
     if (answer->established->is_resumed) shared_.resumed.fetch_add(1, std::memory_order_relaxed);
     erase(at);
   }
-  reply(lane, std::move(answer));
+  replies_[lane].push(std::move(answer));
 }
 
 Processor::Handshake* Processor::find(std::size_t lane, Token token) noexcept {
@@ -154,12 +152,6 @@ void Processor::erase(std::size_t at) noexcept {
   shared_.alive.fetch_sub(1, std::memory_order_relaxed);
 }
 
-void Processor::reply(std::size_t lane, std::unique_ptr<Reply> reply) {
-  has_replied_[lane] = true;
-  if (held_[lane].empty() && lanes_[lane]->from.push(std::move(reply))) return;
-  held_[lane].push_back(std::move(reply));
-}
-
 void Processor::reply_failure(std::size_t lane, Token token, const FailureReport& report,
                               std::vector<std::uint8_t> bytes, std::uint32_t consumed_bytes) {
   auto answer = std::make_unique<Reply>();
@@ -171,17 +163,7 @@ void Processor::reply_failure(std::size_t lane, Token token, const FailureReport
   answer->alert = report.alert;
   answer->detail = report.detail;
   shared_.failed.fetch_add(1, std::memory_order_relaxed);
-  reply(lane, std::move(answer));
-}
-
-/// Returns: true when nothing is held any more.
-bool Processor::flush(std::size_t lane) {
-  auto& held = held_[lane];
-  while (!held.empty() && lanes_[lane]->from.push(std::move(held.front()))) {
-    held.pop_front();
-    has_replied_[lane] = true;
-  }
-  return held.empty();
+  replies_[lane].push(std::move(answer));
 }
 
 }  // namespace cutwater::secure

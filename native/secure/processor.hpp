@@ -4,7 +4,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <unordered_map>
@@ -12,7 +11,7 @@
 
 #include "secure/lane_server.hpp"
 #include "secure/openssl_session.hpp"
-#include "secure/pool.hpp"
+#include "secure/reply_queue.hpp"
 #include "secure/service_table.hpp"
 
 namespace cutwater::secure {
@@ -58,15 +57,12 @@ class Processor final : public LaneServer {
   void feed(std::size_t at, const Request& request);
   Handshake* find(std::size_t lane, Token token) noexcept;
   void erase(std::size_t at) noexcept;
-  void reply(std::size_t lane, std::unique_ptr<Reply> reply);
   void reply_failure(std::size_t lane, Token token, const FailureReport& report, std::vector<std::uint8_t> bytes = {},
                      std::uint32_t consumed_bytes = 0);
-  bool flush(std::size_t lane);
 
   ProcessorShared& shared_;
   std::vector<Lane*> lanes_;
-  std::vector<std::deque<std::unique_ptr<Reply>>> held_;  // per lane: replies its ring had no room for; then it waits
-  std::vector<bool> has_replied_;
+  std::vector<ReplyQueue> replies_;  // per lane; one that holds some waits
   std::vector<Handshake> handshakes_;                       // dense; order means nothing
   std::unordered_map<std::uint64_t, std::size_t> by_flow_;  // index into handshakes_
   std::size_t next_reap_ = 0;
