@@ -11,7 +11,7 @@ export interface BalancedNginx {
   answerReady(status: 200 | 503): void
 }
 
-/** Listens on port 80, and on port 81 for connections that begin with a PROXY header. */
+/** Listens on port 80 (HTTP/1.1), on port 81 for connections that begin with a PROXY header, and on port 82 (HTTP/2 in clear). */
 export async function startBalancedNginx(
   network: Network,
   name: string,
@@ -31,7 +31,7 @@ http {
   client_body_temp_path ${file('body')}; proxy_temp_path ${file('proxy')};
   fastcgi_temp_path ${file('f')}; uwsgi_temp_path ${file('u')}; scgi_temp_path ${file('s')};
   server {
-    ${listen(80)}
+    ${listen(80)} ${listen(82, ' http2')}
     location = /hello { return 200 "hello from ${name}\\n"; }
     location = /ready { if (-f ${file('unready')}) { return 503; } return 200; }
   }
@@ -43,7 +43,7 @@ http {
 `,
   )
   const running = network.server.start(['nginx', '-c', file('conf'), '-e', 'stderr'])
-  await waitForListener(network.server, running, 80)
+  await waitForListener(network.server, running, 80, addresses[0])
   return {
     running,
     accessLog: () =>

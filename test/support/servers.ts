@@ -1,5 +1,6 @@
-// The real servers behind the appliance: nginx, a Node server (HTTP/1.1 and h2c), the sink for transfers, one that misbehaves.
-import { readFileSync, writeFileSync } from 'node:fs'
+// The real servers behind the appliance: nginx, Apache, a Node server (HTTP/1.1 and h2c), the sink for transfers, one that misbehaves.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { RunningProcess } from '../../src/demo/command.js'
 import type { Host, Network } from '../../src/demo/network.js'
@@ -61,8 +62,48 @@ function parseAccessLine(line: string): AccessLine {
   return { client, port: Number(port), status: Number(status), requests: Number(requests), request: request.join(' ') }
 }
 
-export async function startNodeServer(network: Network, port: number): Promise<RunningProcess> {
-  return startProgram(network.server, [process.execPath, programFile('backend.mjs'), String(port)])
+/** With `log`, a file: "client path" for each request. */
+export async function startNodeServer(network: Network, port: number, log?: string): Promise<RunningProcess> {
+  const argv = [process.execPath, programFile('backend.mjs'), String(port)]
+  return startProgram(network.server, log === undefined ? argv : [...argv, log])
+}
+
+/**
+ * Apache on port 80 (HTTP/1.1) and 82 (HTTP/2 in clear) of `addresses`: `/hello`; its access log is "client path" a line. Its name says
+ * https, without which it refuses HTTP/2 requests that do.
+ */
+export async function startApache(
+  network: Network,
+  addresses: readonly string[],
+  log: string,
+): Promise<RunningProcess> {
+  const file = (what: string) => network.file(`apache-${what}`)
+  const modules = ['mpm_event', 'authz_core', 'http2']
+  const hosts = addresses.map((address) => (address.includes(':') ? `[${address}]` : address))
+  mkdirSync(file('pages'))
+  writeFileSync(join(file('pages'), 'hello'), 'hello from apache\n')
+  writeFileSync(
+    file('conf'),
+    `ServerRoot ${network.folder}
+ServerName https://localhost
+PidFile ${file('pid')}
+DefaultRuntimeDir ${network.folder}
+User www-data
+Group www-data
+${modules.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`).join('\n')}
+${hosts.flatMap((host) => [80, 82].map((port) => `Listen ${host}:${port}`)).join('\n')}
+Protocols h2c http/1.1
+MaxKeepAliveRequests 0
+KeepAliveTimeout 600
+DocumentRoot ${file('pages')}
+LogFormat "%a %U" seen
+CustomLog ${log} seen
+ErrorLog ${file('errors')}
+`,
+  )
+  const running = network.server.start(['apache2', '-D', 'FOREGROUND', '-f', file('conf')])
+  await waitForListener(network.server, running, 80, addresses[0])
+  return running
 }
 
 export async function startOddServer(network: Network, port: number): Promise<RunningProcess> {
@@ -75,9 +116,16 @@ async function startProgram(host: Host, argv: readonly string[]): Promise<Runnin
   return running
 }
 
-export async function waitForListener(host: Host, running: RunningProcess, port: number): Promise<void> {
+/** Until somebody listens on a port, of `address` if it is given. */
+export async function waitForListener(
+  host: Host,
+  running: RunningProcess,
+  port: number,
+  address?: string,
+): Promise<void> {
+  const filter = `sport = :${port}${address === undefined ? '' : ` and src ${address}`}`
   for (let tries = 0; tries < 100; tries += 1) {
-    if ((await host.output(['ss', '-Hltn', `sport = :${port}`])).length > 0) return
+    if ((await host.output(['ss', '-Hltn', filter])).length > 0) return
     if (running.result !== undefined) break
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
