@@ -1,5 +1,5 @@
 // cutwater-load MODE [--option value]…: the load tool of the end-to-end tests and benches. One line of JSON is its result.
-// Modes: handshakes, requests, bulk, hold, sink.
+// Modes: handshakes, requests, bulk, hold, sink, syns.
 #include <sys/resource.h>
 
 #include <csignal>
@@ -12,9 +12,10 @@
 namespace {
 
 constexpr const char* kUsage =
-    "cutwater-load handshakes|requests|bulk|hold|sink\n"
+    "cutwater-load handshakes|requests|bulk|hold|sink|syns\n"
     "  --connect ADDRESS --port N --name SNI --bind ADDRESS (repeatable) --plain --tls 1.2|1.3 --suite NAME --congestion NAME\n"
-    "  --connections N --seconds S --path /1k --resume --direction down|up --bytes N --hash\n";
+    "  --connections N --seconds S --path /1k --resume --direction down|up --bytes N --hash\n"
+    "  --device NAME --mac ADDRESS (syns)\n";
 
 bool set_value(load::Options& o, std::string_view key, const char* value) {
   if (key == "--connect") o.connect = value;
@@ -27,6 +28,8 @@ bool set_value(load::Options& o, std::string_view key, const char* value) {
   else if (key == "--seconds") o.seconds = std::atof(value);
   else if (key == "--congestion") o.congestion = value;
   else if (key == "--path") o.path = value;
+  else if (key == "--device") o.device = value;
+  else if (key == "--mac") o.mac = value;
   else if (key == "--direction") o.direction = value;
   else if (key == "--bytes") o.bytes = std::strtoull(value, nullptr, 10);
   else return false;
@@ -67,6 +70,7 @@ int main(int argc, char** argv) {
     if (options.mode == "bulk") return load::run_bulk(options);
     if (options.mode == "hold") return load::run_hold(options);
     if (options.mode == "sink") return load::run_sink(options);
+    if (options.mode == "syns") return load::run_syns(options);
   }
   std::fputs(kUsage, stderr);
   return 2;

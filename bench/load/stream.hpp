@@ -33,6 +33,7 @@ struct Options {
   std::uint32_t connections = 1;
   std::uint64_t bytes = 0;                 // bulk: per connection; 0 = until the time is up
   double seconds = 3;
+  std::string device, mac;                 // syns: where they go out, and to whom
 };
 
 /// What a read or write came to.
@@ -116,5 +117,6 @@ int run_requests(const Options& options);
 int run_bulk(const Options& options);
 int run_hold(const Options& options);
 int run_sink(const Options& options);
+int run_syns(const Options& options);
 
 }  // namespace load
