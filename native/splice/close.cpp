@@ -31,6 +31,7 @@ void start_draining(Resources& r, Flow& f) noexcept {
   f.state = FlowState::draining;
   f.expires = r.now + kDrainUs;
   send_local(r, f);
+  arm(r, f);  // here, not by the caller: an alert may be lost, and a client that hears nothing may say nothing
 }
 
 }  // namespace

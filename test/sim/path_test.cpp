@@ -43,6 +43,7 @@ TEST_CASE("I1-I6: seeds that once found a fault") {
       Found{1428592, "outage-server-2s", "a key update before the data held the client's acknowledgement until the server had the data"},
       Found{1498, "copies-before", "an alert in clear repeated a version that does not exist"},
       Found{1034979, "reorder-loss-copies", "an older SYN-ACK, overtaken, set our clock back: the client dropped all that we sent"},
+      Found{1056351, "streaming-forged-loss", "the alert for a hello that was refused was lost, and never sent again: nobody had set the timer"},
       Found{600930, "injection", "two ends that disagreed on a number answered each other for ever"},
   };
   sim::Rig rig{sim::DeviceKind::path};

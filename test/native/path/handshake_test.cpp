@@ -1,6 +1,7 @@
 // Set-up through the path: SYNs and their options, hellos in every cut, and what the server sees meanwhile (nothing).
 #include <doctest/doctest.h>
 
+#include "splice/close.hpp"
 #include "support/native/path_rig.hpp"
 
 using namespace cutwater;
@@ -236,4 +237,21 @@ TEST_CASE("A3: a SYN that comes twice in a burst is one flow") {
   rig.handshake();
   rig.wait(80'000'000);
   CHECK(rig.path().live_flows() == 1);
+}
+
+TEST_CASE("A5: an alert that is lost is sent again to a client that says nothing more, and its flow ends in time") {
+  PathRig rig;
+  rig.connect();
+  const std::string_view text = "GET / HTTP/1.1\r\n\r\n";
+  rig.client.out.assign(text.begin(), text.end());
+  rig.lose(Side::client, 100);
+  rig.client_sends(0, text.size());
+  rig.lose(Side::client, 0);
+  CHECK(rig.client.in.empty());
+  rig.wait(1'500'000);
+  CHECK(rig.client.in == ByteVector{21, 3, 3, 0, 2, 2, 10});
+  CHECK(rig.client.has_fin);
+  rig.wait(splice::kDrainUs);
+  CHECK(rig.path().live_flows() == 0);
+  CHECK(rig.held_chunks() == 0);
 }
