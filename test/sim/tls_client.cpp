@@ -226,8 +226,11 @@ void TlsStream::note_error(std::string_view doing, int result) {
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return;
   failed_ = true;
   std::array<char, 160> text{};
-  ERR_error_string_n(ERR_peek_error(), text.data(), text.size());
-  trouble_ = std::string{doing} + ": " + text.data();
+  trouble_ = std::string{doing} + ":";
+  while (const auto code = ERR_get_error()) {
+    ERR_error_string_n(code, text.data(), text.size());
+    trouble_ += std::string{" "} + text.data();
+  }
 }
 
 std::uint64_t TlsStream::cipher_written() const noexcept {
