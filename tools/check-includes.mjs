@@ -14,7 +14,7 @@ const levels = [
   ['path'],
   ['session', 'hello', 'secure'],
   ['splice', 'datagram'],
-  ['record', 'flow', 'port', 'balance'],
+  ['record', 'flow', 'port', 'balance', 'http'],
   ['wire'],
   ['base', 'xdp'],
 ]

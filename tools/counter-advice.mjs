@@ -87,6 +87,7 @@ export const advice = {
   reset_by_server: 'The server’s log',
   reset_server_refused: 'Does the server listen on that port?',
   reset_server_unreachable: 'Are the servers up, and do their answers come back through here?',
+  reset_no_route: 'A name or a request that `routes` has nothing for; add a route without `match` for the rest',
   reset_bad_tag: 'Rare: damage that checksums missed. From one client: a broken or hostile one',
   reset_bad_record: 'Look at the client',
   reset_record_overflow: 'Look at the client',

@@ -115,6 +115,24 @@ path::HelloRules to_hello(const Field& field) {
           .queue_timeout_ms = field["queueTimeoutMs"].integer<std::uint32_t>()};
 }
 
+http::FieldMatch to_field_match(const Field& field) {
+  http::FieldMatch match{.name = field["name"].text()};
+  if (field["hasValue"].boolean()) match.value = field["value"].text();
+  return match;
+}
+
+path::RouteRule to_route(const Field& field) {
+  return {.sni = field["sni"].text(),
+          .alpn = field["alpn"].text(),
+          .request = {.methods = field["methods"].list([](const Field& item) { return item.text(); }),
+                      .host = field["host"].text(),
+                      .path = field["path"].text(),
+                      .is_path_exact = field["isPathExact"].boolean(),
+                      .header = to_field_match(field["header"]),
+                      .cookie = to_field_match(field["cookie"])},
+          .servers = field["servers"].list([](const Field& item) { return item.integer<std::uint32_t>(); })};
+}
+
 ServiceConfig to_service(const Field& field) {
   std::string name = field["name"].text();
   auto tls = to_tls(field["tls"], name);
@@ -126,6 +144,7 @@ ServiceConfig to_service(const Field& field) {
           .listen = to_endpoint(field["listen"]),
           .servers = field["servers"].list(to_server),
           .rule = to_choice(field["balance"]),
+          .routes = field["routes"].list(to_route),
           .pool = field["balance"]["pool"].list(to_address),
           .proxy_protocol = field["balance"]["proxyProtocol"].choice<engine::ProxyProtocol>(
               {{"none", engine::ProxyProtocol::none}, {"v2", engine::ProxyProtocol::v2}, {"v2-tls", engine::ProxyProtocol::v2_tls}}),

@@ -23,4 +23,10 @@ ServerSet::ServerSet(std::vector<Member> members, const Rule& rule) : members_(s
   if (rule_.algorithm == Algorithm::consistent_hash) table_.emplace(table_of(members_));
 }
 
+std::shared_ptr<const ServerSet> subset(const ServerSet& all, const std::vector<std::uint32_t>& places) {
+  std::vector<Member> members;
+  for (const std::uint32_t place : places) members.push_back(all.members().at(place));
+  return std::make_shared<const ServerSet>(std::move(members), all.rule());
+}
+
 }  // namespace cutwater::balance

@@ -54,4 +54,7 @@ class ServerSet {
   std::optional<Maglev> table_;
 };
 
+/// Some members of a set, in the order of `places`, under the same rule.
+std::shared_ptr<const ServerSet> subset(const ServerSet& all, const std::vector<std::uint32_t>& places);
+
 }  // namespace cutwater::balance

@@ -21,6 +21,8 @@ inline void wipe(void* p, std::size_t bytes) noexcept {
 /// Up to N secret bytes, with their length. Movable (the source is wiped), never copyable.
 template <std::size_t N>
 class Secret {
+  static_assert(N <= 0xffff);
+
  public:
   Secret() noexcept = default;
   explicit Secret(Bytes bytes) noexcept { assign(bytes); }
@@ -35,7 +37,7 @@ class Secret {
 
   /// Requires: bytes.size() <= N; what exceeds it is cut off.
   void assign(Bytes bytes) noexcept {
-    size_ = std::min(bytes.size(), N);
+    size_ = static_cast<std::uint16_t>(std::min(bytes.size(), N));
     if (size_ != 0) std::memcpy(bytes_.data(), bytes.data(), size_);
   }
   [[nodiscard]] Bytes expose() const noexcept { return {bytes_.data(), size_}; }
@@ -48,7 +50,7 @@ class Secret {
     other.size_ = 0;
   }
   std::array<std::uint8_t, N> bytes_{};
-  std::size_t size_ = 0;
+  std::uint16_t size_ = 0;  // a flow has two of these
 };
 
 }  // namespace cutwater

@@ -45,6 +45,7 @@ namespace cutwater {
   X(by_server, "the server sent RST; the client got RST, never a clean end")                                         \
   X(server_refused, "the server refused the connection")                                                             \
   X(server_unreachable, "no server answered in time, or none may be asked; internal_error sent")                     \
+  X(no_route, "no route of the service fits the connection, or the request; unrecognized_name, or 404")                \
   X(bad_tag, "a record did not authenticate: damaged or forged; bad_record_mac sent")                                \
   X(bad_record, "record framing broken by the client; alert sent")                                                   \
   X(record_overflow, "a record larger than the protocol allows; record_overflow sent")                               \

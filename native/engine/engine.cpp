@@ -73,6 +73,15 @@ std::string wrong_servers(const ServiceConfig& service) {
   return "";
 }
 
+std::string wrong_routes(const ServiceConfig& service) {
+  if (!service.routes.empty() && service.mode != Mode::proxy) return ".routes: need mode proxy";
+  for (const path::RouteRule& rule : service.routes) {
+    const bool is_known = std::all_of(rule.servers.begin(), rule.servers.end(), [&](std::uint32_t i) { return i < service.servers.size(); });
+    if (rule.servers.empty() || !is_known) return ".routes: each names servers of the service";
+  }
+  return "";
+}
+
 path::Mode to_path(Mode mode) {
   switch (mode) {
     case Mode::direct: return path::Mode::direct;
@@ -147,6 +156,7 @@ Result<bool, Error> Engine::Impl::check(const std::vector<ServiceConfig>& wanted
   for (const ServiceConfig& service : wanted) {
     const std::string where = "services." + service.name;
     if (const std::string wrong = wrong_servers(service); !wrong.empty()) return error(ErrorCode::config_invalid, where + wrong);
+    if (const std::string wrong = wrong_routes(service); !wrong.empty()) return error(ErrorCode::config_invalid, where + wrong);
     if (service.client_interface != wanted[0].client_interface || service.server_interface != wanted[0].server_interface) {
       return error(ErrorCode::config_invalid, where + ": this version runs all services between the same two interfaces");
     }
@@ -267,6 +277,8 @@ std::shared_ptr<const path::Services> Engine::Impl::to_path_services(std::vector
     const secure::Tls13Offer offer = secure::tls13_offer(service.tls);
     entry.hello.profile = {offer.suites, offer.groups, offer.follows_chacha};
     entry.set = roster.set_of(service);
+    entry.routes = service.routes;
+    for (path::RouteRule& rule : entry.routes) rule.set = balance::subset(*entry.set, rule.servers);
     entry.pool = service.pool;
     entry.introduction = to_introduction(service.proxy_protocol);
     for (const ServerConfig& configured : service.servers) {

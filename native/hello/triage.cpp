@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/host_name.hpp"
 #include "hello/fingerprint.hpp"
 
 namespace cutwater::hello {
@@ -15,25 +16,13 @@ bool has_prefix(const IpAddress& address, const IpAddress& prefix, std::uint8_t 
   return bits % 8 == 0 || ((address.bytes[whole] ^ prefix.bytes[whole]) & mask) == 0;
 }
 
-constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool is_same_name(std::string_view sent, std::string_view wanted) noexcept {
-  return std::equal(sent.begin(), sent.end(), wanted.begin(), wanted.end(), [](char a, char b) { return lower(a) == b; });
-}
-
-bool matches_name(std::string_view sent, std::string_view wanted) noexcept {
-  if (!wanted.starts_with("*.")) return is_same_name(sent, wanted);
-  const std::size_t dot = sent.find('.');
-  return dot != 0 && dot != std::string_view::npos && is_same_name(sent.substr(dot), wanted.substr(1));
-}
-
 /// One hello, and its fingerprint once somebody has asked for it.
 class Subject {
  public:
   Subject(const ClientHello& hello, const IpAddress& source) noexcept : hello_(hello), source_(source) {}
   bool matches(const TriageRule& rule) noexcept {
     return (rule.prefix_bits == 0 || has_prefix(source_, rule.prefix, rule.prefix_bits)) &&
-           (rule.name.empty() || matches_name(hello_.server_name, rule.name)) &&
+           (rule.name.empty() || matches_host_name(hello_.server_name, rule.name)) &&
            (rule.protocol.empty() || hello_.protocols.contains(std::string_view(rule.protocol))) &&
            (rule.fingerprint.empty() || fingerprint() == rule.fingerprint);
   }

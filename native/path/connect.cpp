@@ -23,10 +23,10 @@ constexpr std::uint8_t kSynsPerServer = 2;        // three seconds; another serv
 // Never one that was asked before.
 bool choose_server(State& s, Flow& f, Handshake& h) noexcept {
   Listener* listener = s.route_sets.back().find(f.route->service.address, f.route->service.port);
-  if (listener == nullptr || h.tried_count == Handshake::kMaxTried) return false;  // its service is gone meanwhile; or enough
-  if (place_beside(s, *listener, f, {h.tried.data(), h.tried_count}) != Drop::none) return false;
+  if (listener == nullptr || h.pool >= listener->pools.size() || h.tried_count == Handshake::kMaxTried) return false;  // its service is gone meanwhile; or enough
+  if (place_beside(s, *listener, h.pool, f, {h.tried.data(), h.tried_count}) != Drop::none) return false;
   if (h.tried_count != 0) s.counters.add(Count::flows_moved);
-  if (const auto index = server_of(*listener, f)) h.tried[h.tried_count++] = *index;
+  if (const auto index = server_of(listener->pools[h.pool], f)) h.tried[h.tried_count++] = *index;
   return true;
 }
 
@@ -115,7 +115,17 @@ void join_streams(State& s, Flow& f, const wire::Segment& seg) noexcept {
 }  // namespace
 
 void connect(State& s, Flow& f) noexcept {
-  if (f.link == ServerLink::none) ask_next(s, f, Reset::server_unreachable);
+  if (f.link != ServerLink::none) return;
+  Handshake* h = handshake_of(s, f);
+  const Listener* listener = s.route_sets.back().find(f.route->service.address, f.route->service.port);
+  if (h == nullptr || listener == nullptr) return ask_next(s, f, Reset::server_unreachable);
+  const auto pool = pool_for(*listener, h->server_name, h->protocol);
+  if (!pool) {
+    drop_handshake(s, f);
+    return splice::fail(s.r, f, Reset::no_route, record::Alert::unrecognized_name);
+  }
+  h->pool = *pool;
+  ask_next(s, f, Reset::server_unreachable);
 }
 
 Verdict take_connect_answer(State& s, Work& w) noexcept {

@@ -1,5 +1,6 @@
 // What the control side asks of a path between two bursts: routes, views, ends. The worker calls it from its mailbox.
 #include <algorithm>
+#include <numeric>
 
 #include "path/owner.hpp"
 #include "path/path.hpp"
@@ -40,6 +41,20 @@ std::shared_ptr<const balance::ServerSet> set_of(const Service& service) {
   return std::make_shared<balance::ServerSet>(std::move(members), balance::Rule{});
 }
 
+// All servers first, then those of each rule; they share their tallies.
+std::vector<ServerPool> pools_of(State& s, const Service& service, const std::shared_ptr<const balance::ServerSet>& all) {
+  std::vector<ServerPool> pools;
+  const auto add = [&](std::shared_ptr<const balance::ServerSet> set, std::vector<std::uint32_t> places) {
+    balance::Chooser chooser(*set, s.seed++ * 0x9e37'79b9'7f4a'7c15ULL);
+    pools.push_back({std::move(set), std::move(chooser), std::move(places)});
+  };
+  std::vector<std::uint32_t> everyone(all->members().size());
+  std::iota(everyone.begin(), everyone.end(), 0U);
+  add(all, std::move(everyone));
+  for (const RouteRule& rule : service.routes) add(rule.set ? rule.set : balance::subset(*all, rule.servers), rule.servers);
+  return pools;
+}
+
 void add_listener(State& s, RouteSet& to, const Service& service, std::uint32_t generation) {
   if (service.servers.empty()) return;
   const auto servers = set_of(service);
@@ -61,8 +76,8 @@ void add_listener(State& s, RouteSet& to, const Service& service, std::uint32_t 
   }
   to.add({.first_route = first,
           .routes_per_server = static_cast<std::uint32_t>(std::max<std::size_t>(service.pool.size(), 1)),
-          .servers = servers,
-          .chooser = balance::Chooser(*servers, s.seed++ * 0x9e37'79b9'7f4a'7c15ULL),
+          .pools = pools_of(s, service, servers),
+          .rules = &service.routes,
           .door = service.mode == Mode::proxy ? door : Listener::kNoDoor},
          service.address, service.port);
 }
@@ -120,6 +135,7 @@ void Path::configure(std::shared_ptr<const Services> services) noexcept {
     s.hello_rules[service.id] = &service.hello;
   }
   RouteSet set;
+  set.services = services;
   const auto generation = static_cast<std::uint32_t>(s.route_sets.size());
   for (const Service& service : services->list) add_listener(s, set, service, generation);
   s.route_sets.push_back(std::move(set));

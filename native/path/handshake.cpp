@@ -32,6 +32,7 @@ Handshake* take_handshake(State& s, Flow& f) {
   h->server_name.clear();
   h->protocol.clear();
   h->tried_count = h->syns = 0;
+  h->pool = 0;
   if (s.free_handshakes.empty()) {
     s.free_handshakes.push_back(static_cast<std::uint32_t>(s.under_way.size()));
     s.under_way.push_back(nullptr);

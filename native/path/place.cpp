@@ -3,6 +3,7 @@
 // Implements: A8.
 #include <algorithm>
 
+#include "base/host_name.hpp"
 #include "path/owner.hpp"
 #include "path/state.hpp"
 
@@ -96,20 +97,21 @@ class Tried {
 
 }  // namespace
 
-Drop place_beside(State& s, Listener& listener, Flow& f, std::span<const std::uint32_t> before) noexcept {
+Drop place_beside(State& s, Listener& listener, std::uint32_t pool, Flow& f, std::span<const std::uint32_t> before) noexcept {
+  ServerPool& of = listener.pools[pool];
   Tried tried;
   for (const std::uint32_t index : before) tried.add(index);
   Drop why = Drop::no_server;
   while (!tried.is_full()) {
-    const auto chosen = listener.chooser.choose({f.client.address, f.client.port}, s.r.now, tried.indices());
+    const auto chosen = of.chooser.choose({f.client.address, f.client.port}, s.r.now, tried.indices());
     if (!chosen) break;
-    const Route& route = route_to(s, listener, *chosen);
+    const Route& route = route_to(s, listener, of.places[*chosen]);
     if (route.has_server_mac && go_to(s, f, route)) return Drop::none;
     why = route.has_server_mac ? Drop::no_source_port : Drop::no_neighbour;
     route.tally->close();
     tried.add(*chosen);
   }
-  if (why == Drop::no_server && is_only_full(*listener.servers)) why = Drop::servers_full;
+  if (why == Drop::no_server && is_only_full(*of.servers)) why = Drop::servers_full;
   return why;
 }
 
@@ -128,10 +130,10 @@ Listener* RouteSet::find(const IpAddress& address, std::uint16_t port) noexcept 
   return nullptr;
 }
 
-Drop place(State& s, Listener& listener, Flow& f) noexcept { return place_beside(s, listener, f, {}); }
+Drop place(State& s, Listener& listener, Flow& f) noexcept { return place_beside(s, listener, 0, f, {}); }
 
-std::optional<std::uint32_t> server_of(const Listener& listener, const Flow& f) noexcept {
-  const auto& members = listener.servers->members();
+std::optional<std::uint32_t> server_of(const ServerPool& pool, const Flow& f) noexcept {
+  const auto& members = pool.servers->members();
   const auto current = std::find_if(members.begin(), members.end(), [&](const balance::Member& member) {
     return member.port == f.route->server.port && member.address == f.route->server.address;
   });
@@ -139,12 +141,23 @@ std::optional<std::uint32_t> server_of(const Listener& listener, const Flow& f) 
   return static_cast<std::uint32_t>(current - members.begin());
 }
 
+std::optional<std::uint32_t> pool_for(const Listener& listener, std::string_view sni, std::string_view alpn) noexcept {
+  const std::vector<RouteRule>& rules = *listener.rules;
+  if (rules.empty()) return 0;
+  for (std::uint32_t i = 0; i < rules.size(); ++i) {
+    const bool fits = rules[i].request.is_empty() && (rules[i].sni.empty() || matches_host_name(sni, rules[i].sni)) &&
+                      (rules[i].alpn.empty() || rules[i].alpn == alpn);
+    if (fits) return i + 1;
+  }
+  return std::nullopt;
+}
+
 // A flow remembers who failed it, so that two dead servers cannot hand it to and fro. With more servers than bits some that are
 // well are passed over, too; there are others then.
 bool move_on(State& s, Flow& f) noexcept {
   Listener* listener = s.route_sets.back().find(f.route->service.address, f.route->service.port);
   if (listener == nullptr) return false;  // its service is gone meanwhile
-  const auto& members = listener->servers->members();
+  const auto& members = listener->pools[0].servers->members();
   for (std::uint32_t i = 0; i < members.size(); ++i) {
     const bool is_current = members[i].port == f.route->server.port && members[i].address == f.route->server.address;
     if (is_current) f.tried = static_cast<std::uint16_t>(f.tried | 1U << i % kTriedBits);
@@ -153,7 +166,7 @@ bool move_on(State& s, Flow& f) noexcept {
   for (std::uint32_t i = 0; i < members.size(); ++i) {
     if ((f.tried >> i % kTriedBits & 1U) != 0) tried.add(i);
   }
-  if (place_beside(s, *listener, f, tried.indices()) != Drop::none) return false;
+  if (place_beside(s, *listener, 0, f, tried.indices()) != Drop::none) return false;
   s.counters.add(Count::flows_moved);
   return true;
 }

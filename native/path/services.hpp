@@ -11,6 +11,7 @@
 #include "base/ip_address.hpp"
 #include "hello/retry.hpp"
 #include "hello/triage.hpp"
+#include "http/request_match.hpp"
 #include "splice/route.hpp"
 
 namespace cutwater::path {
@@ -38,6 +39,15 @@ struct Server {
   NextHop hop;
 };
 
+/// Which servers of a service get what. Empty parts match everything.
+struct RouteRule {
+  std::string sni = {};       // lower case; "*.example" covers one label
+  std::string alpn = {};
+  http::RequestMatch request = {};
+  std::vector<std::uint32_t> servers = {};  // indices into Service::servers
+  std::shared_ptr<const balance::ServerSet> set = nullptr;  // those, in that order; nullptr: made by the path, of Service::set
+};
+
 enum class Mode : std::uint8_t { direct, balance, proxy };
 
 struct Service {
@@ -50,6 +60,7 @@ struct Service {
   /// The same servers in the same order, with what all workers know of them and how one is chosen. nullptr: a path that is
   /// the only one makes its own.
   std::shared_ptr<const balance::ServerSet> set;
+  std::vector<RouteRule> routes;        // the first that matches decides; empty: all servers for everybody
   std::vector<IpAddress> pool;          // addresses that servers see in the client's place; empty: the client's own
   std::uint8_t overhead_bytes = 29;     // largest record overhead it may negotiate: clamps the MSS shown to servers (A4)
   splice::Introduction introduction = splice::Introduction::none;

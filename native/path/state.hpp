@@ -31,17 +31,25 @@ struct Handshake {
   bool is_connecting = false;         // TLS is up, the processor is done
   static constexpr std::size_t kMaxTried = 4;
   std::string server_name, protocol;  // what the client agreed on: SNI, ALPN
+  std::uint32_t pool = 0;             // of the listener: whom it may be given to
   std::array<std::uint32_t, kMaxTried> tried{};
-  std::uint8_t tried_count = 0;       // servers asked, the current one included
+  std::uint8_t tried_count = 0;       // servers asked, the current one included, by their places in the pool
   std::uint8_t syns = 0;              // sent to the current one
 };
 
-/// What listens at one address and port: the routes to its servers, and who chooses among them.
+/// Servers of a listener that share a purpose, and who chooses among them.
+struct ServerPool {
+  std::shared_ptr<const balance::ServerSet> servers;
+  balance::Chooser chooser;
+  std::vector<std::uint32_t> places;    // of its members among all servers of the listener
+};
+
+/// What listens at one address and port, and the ways to its servers.
 struct Listener {
   std::uint32_t first_route = 0;
   std::uint32_t routes_per_server = 1;  // one for each address of the pool
-  std::shared_ptr<const balance::ServerSet> servers;
-  balance::Chooser chooser;
+  std::vector<ServerPool> pools;        // all servers; then those of each of the rules
+  const std::vector<RouteRule>* rules = nullptr;  // of its service; kept alive by its route set
   static constexpr std::uint32_t kNoDoor = ~0U;
   std::uint32_t door = kNoDoor;         // proxy mode: the route of flows whose server is not chosen yet
   [[nodiscard]] bool is_proxy() const noexcept { return door != kNoDoor; }
@@ -53,6 +61,7 @@ struct RouteSet {
   std::vector<Listener> listeners;
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> by_end;  // listeners by a hash of address and port
   std::uint32_t flows = 0;
+  std::shared_ptr<const Services> services;
 
   void add(Listener listener, const IpAddress& address, std::uint16_t port);
   [[nodiscard]] Listener* find(const IpAddress& address, std::uint16_t port) noexcept;
@@ -218,10 +227,14 @@ void strike_server(State& s, splice::Flow& f) noexcept;                // lookup
 /// Gives a flow a server: its route, a source port, its session, and its entry on the server's side. A flow that has one keeps
 /// it unless another takes it. Returns: none, or why nobody takes it.
 Drop place(State& s, Listener& listener, splice::Flow& f) noexcept;    // place.cpp
-/// As place(), beside servers that will not do (`tried`, indices into the listener's set); they are not asked again.
-Drop place_beside(State& s, Listener& listener, splice::Flow& f, std::span<const std::uint32_t> tried) noexcept;  // place.cpp
-/// The server of a flow in a listener's set, if it is one of them.
-[[nodiscard]] std::optional<std::uint32_t> server_of(const Listener& listener, const splice::Flow& f) noexcept;  // place.cpp
+/// As place(), in one of the listener's pools, and beside servers that will not do (`tried`, places in that pool); they are not
+/// asked again.
+Drop place_beside(State& s, Listener& listener, std::uint32_t pool, splice::Flow& f, std::span<const std::uint32_t> tried) noexcept;  // place.cpp
+/// The place of a flow's server in a pool, if it is one of it.
+[[nodiscard]] std::optional<std::uint32_t> server_of(const ServerPool& pool, const splice::Flow& f) noexcept;  // place.cpp
+/// The pool for a connection, by what its hello agreed on: the first rule that looks at no request and fits. Returns: nullopt
+/// when no rule does.
+[[nodiscard]] std::optional<std::uint32_t> pool_for(const Listener& listener, std::string_view sni, std::string_view alpn) noexcept;  // place.cpp
 /// Gives a flow that its server has not answered to another one. Returns: false when there is none; then nothing has changed.
 bool move_on(State& s, splice::Flow& f) noexcept;                      // place.cpp
 /// The server's side of a flow is done: it counts no more there.

@@ -3,9 +3,9 @@ import { BlockList, isIPv6 } from 'node:net'
 
 import type { z } from 'zod'
 
-import { sideOf } from './defaults.js'
+import { formatEndpoint, readsRequests, sideOf } from './defaults.js'
 import { didYouMean } from './did-you-mean.js'
-import type { configSchema, serviceSchema } from './schema.js'
+import { type configSchema, requestParts, type serviceSchema } from './schema.js'
 import type { Path } from './source.js'
 import { suites } from './suites.js'
 import { toMs } from './values.js'
@@ -28,6 +28,8 @@ export function checkService(service: WrittenService, interfaces: readonly strin
     ...checkServers(service),
     ...checkBalance(service),
     ...checkHealth(service),
+    ...checkRoutes(service),
+    ...checkHttp(service),
     ...checkSuites(service.tls),
     ...checkClientAuth(service.tls),
   ]
@@ -145,6 +147,78 @@ function checkHealth({ health }: WrittenService): Problem[] {
   }
   if ((toMs(health.timeout) ?? 0) > (toMs(health.interval) ?? 0)) {
     problems.push({ path: ['health', 'timeout'], message: `longer than the interval, "${health.interval}"` })
+  }
+  return problems
+}
+
+function checkRoutes(service: WrittenService): Problem[] {
+  const { mode, routes, servers } = service
+  if (routes === undefined) return []
+  if (mode !== 'proxy') {
+    const message = `needs mode "proxy": in mode "${mode}" the server is chosen before the client has said what it wants`
+    return [{ path: ['routes'], message, at: 'key' }]
+  }
+  const names = servers.map((server) => server.name ?? formatEndpoint(server))
+  const used = new Set(routes.flatMap((route) => route.servers))
+  const idle = names.flatMap((name, index): Problem[] =>
+    used.has(name) ? [] : [{ path: ['servers', index], message: 'no route leads to this server' }],
+  )
+  const all = routes.findIndex(({ match }) => Object.keys(match).length === 0)
+  const unreached: Problem[] =
+    all < 0 || all === routes.length - 1
+      ? []
+      : [{ path: ['routes', all + 1], message: `never reached: routes[${all}] matches everything` }]
+  return [...routes.flatMap((_, index) => checkRoute(service, index, names)), ...idle, ...unreached]
+}
+
+function checkRoute({ routes, servers, tls }: WrittenService, index: number, names: readonly string[]): Problem[] {
+  const route = routes?.[index]
+  if (!route) return []
+  const { match } = route
+  const problems = route.servers.flatMap((name, at): Problem[] => {
+    const path = ['routes', index, 'servers', at]
+    if (!names.includes(name)) return [{ path, message: `no server is called "${name}"${suggestion(name, names)}` }]
+    if (route.servers.indexOf(name) < at) return [{ path, message: `"${name}" is in this route already` }]
+    return []
+  })
+  if (problems.length === 0 && route.servers.every((name) => servers[names.indexOf(name)]?.weight === 0)) {
+    problems.push({ path: ['routes', index, 'servers'], message: 'every weight is 0: nobody could be served' })
+  }
+  if (match.alpn !== undefined && !tls.protocols.includes(match.alpn)) {
+    const message = `not one of tls.protocols, so nobody will speak it; there is ${quoted(tls.protocols)}`
+    problems.push({ path: ['routes', index, 'match', 'alpn'], message })
+  }
+  if (match.path !== undefined && match.exactPath !== undefined) {
+    problems.push({ path: ['routes', index, 'match', 'exactPath'], message: 'either path or exactPath', at: 'key' })
+  }
+  const asked = requestParts.find((part) => match[part] !== undefined)
+  if (asked !== undefined && match.alpn !== undefined && match.alpn !== 'http/1.1') {
+    const message = `is read in HTTP/1.1 requests only; connections that speak "${match.alpn}" are routed whole`
+    problems.push({ path: ['routes', index, 'match', asked], message, at: 'key' })
+  }
+  return problems
+}
+
+const notRead = 'this version does not read requests yet: routes by sni and alpn only'
+
+function checkHttp(service: WrittenService): Problem[] {
+  const { mode, http, balance, release } = service
+  if (http !== undefined && mode !== 'proxy') {
+    return [
+      { path: ['http'], message: `has no effect in mode "${mode}"; requests are read in mode "proxy"`, at: 'key' },
+    ]
+  }
+  if (!readsRequests(service)) return []
+  const problems: Problem[] = [{ path: ['http'], message: notRead }]
+  if (balance !== undefined && balance.proxyProtocol !== 'none') {
+    const message = 'cannot be used where requests are read: they go to servers one by one; use http.forwarded'
+    problems.push({ path: ['balance', 'proxyProtocol'], message })
+  }
+  if (release === 'streaming') {
+    problems.push({
+      path: ['release'],
+      message: 'cannot be used where requests are read: they must be authentic first',
+    })
   }
   return problems
 }

@@ -7,8 +7,10 @@ import {
   type Algorithm,
   balanceSchema,
   type configSchema,
+  httpSchema,
   type Mode,
   type Release,
+  requestParts,
   type serviceSchema,
 } from './schema.js'
 import { suites, type SuiteName } from './suites.js'
@@ -58,6 +60,10 @@ export interface ServiceConfig {
   readonly serverSide: string
   readonly listen: Endpoint
   readonly servers: readonly ServerConfig[]
+  /** In order; the first that matches. Empty: all servers for everybody. */
+  readonly routes: readonly RouteConfig[]
+  /** Undefined: what clients and servers say is not looked at. */
+  readonly http: HttpConfig | undefined
   readonly balance: BalanceConfig
   /** Undefined: servers are not checked, only watched. */
   readonly health: HealthConfig | undefined
@@ -69,6 +75,33 @@ export interface ServiceConfig {
   readonly rekeyAfterRecords: number
   readonly hello: HelloConfig
   readonly tls: TlsConfig
+}
+
+/** Empty parts match everything. Names and header names are in lower case. */
+export interface RouteConfig {
+  readonly sni: string
+  readonly alpn: string
+  readonly methods: readonly string[]
+  readonly host: string
+  readonly path: string
+  readonly isPathExact: boolean
+  readonly header: FieldMatch
+  readonly cookie: FieldMatch
+  /** Indices into `ServiceConfig.servers`. */
+  readonly servers: readonly number[]
+}
+
+/** No name: anything. No value: it must be there. */
+export interface FieldMatch {
+  readonly name: string
+  readonly value: string
+  readonly hasValue: boolean
+}
+
+export interface HttpConfig {
+  /** Whether servers are told of the client by X-Forwarded-For and X-Forwarded-Proto. */
+  readonly isForwarded: boolean
+  readonly maxHeadBytes: number
 }
 
 export interface HelloConfig {
@@ -197,6 +230,8 @@ function toService(service: WrittenService, interfaces: readonly string[], direc
       weight: server.weight,
       maxSessions: server.maxSessions,
     })),
+    routes: toRoutes(service),
+    http: readsRequests(service) ? toHttp(service.http ?? httpSchema.parse({})) : undefined,
     balance: toBalance(service.balance ?? balanceSchema.parse({})),
     health: service.health === undefined ? undefined : toHealth(service.health),
     truncation: service.truncation,
@@ -207,6 +242,37 @@ function toService(service: WrittenService, interfaces: readonly string[], direc
     hello: toHello(service.hello),
     tls: toTls(service.tls, directory),
   }
+}
+
+/** Whether HTTP/1.1 is read: a route looks at requests, or the service says so. */
+export function readsRequests({ http, routes = [] }: WrittenService): boolean {
+  return http !== undefined || routes.some(({ match }) => requestParts.some((part) => match[part] !== undefined))
+}
+
+function toRoutes({ routes = [], servers }: WrittenService): RouteConfig[] {
+  const names = servers.map((server) => server.name ?? formatEndpoint(server))
+  return routes.map(({ match, servers: wanted }) => ({
+    sni: (match.sni ?? '').toLowerCase(),
+    alpn: match.alpn ?? '',
+    methods: match.method ?? [],
+    host: (match.host ?? '').toLowerCase(),
+    path: match.exactPath ?? match.path ?? '',
+    isPathExact: match.exactPath !== undefined,
+    header: toFieldMatch(match.header, (name) => name.toLowerCase()),
+    cookie: toFieldMatch(match.cookie, (name) => name),
+    servers: wanted.map((name) => names.indexOf(name)),
+  }))
+}
+
+function toFieldMatch(
+  field: { name: string; value?: string | undefined } | undefined,
+  spell: (name: string) => string,
+): FieldMatch {
+  return { name: spell(field?.name ?? ''), value: field?.value ?? '', hasValue: field?.value !== undefined }
+}
+
+function toHttp({ forwarded, maxHead }: NonNullable<WrittenService['http']>): HttpConfig {
+  return { isForwarded: forwarded, maxHeadBytes: maxHead }
 }
 
 function toHello(hello: WrittenService['hello']): HelloConfig {

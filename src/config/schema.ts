@@ -131,6 +131,42 @@ export const helloSchema = mapping({
   rules: list(helloRuleSchema, 'rules', { min: 0, max: 256 }).default([]),
 })
 
+const token = (what: string) => text(what).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/, `expected ${what}`)
+const visible = (what: string) => z.string(`expected ${what}`).regex(/^[ -~]{0,1024}$/, `expected ${what}`)
+const urlPath = (what: string) => z.string(`expected ${what}`).regex(/^\/[!-~]{0,1023}$/, `expected ${what}`)
+
+const fieldMatch = (what: string) =>
+  mapping({
+    name: token(`the name of a ${what}`),
+    value: visible(`the value of a ${what}: printable characters`).optional(),
+  })
+
+/** What a route looks at: every part that is set must match. */
+export const matchSchema = mapping({
+  sni: text('a name such as "shop.example" or "*.example"').max(255, 'expected at most 255 bytes').optional(),
+  alpn: text('a protocol name such as "h2"').max(255, 'expected at most 255 bytes').optional(),
+  method: list(token('an HTTP method such as "GET"'), 'methods', { min: 1, max: 16 }).optional(),
+  host: text('a name such as "shop.example" or "*.example"').max(255, 'expected at most 255 bytes').optional(),
+  path: urlPath('a path that begins with "/"').optional(),
+  exactPath: urlPath('a path that begins with "/"').optional(),
+  header: fieldMatch('header').optional(),
+  cookie: fieldMatch('cookie').optional(),
+})
+
+/** Parts of a match that are read in each HTTP/1.1 request, not in the hello. */
+export const requestParts = ['method', 'host', 'path', 'exactPath', 'header', 'cookie'] as const
+
+export const routeSchema = mapping({
+  match: matchSchema.prefault({}),
+  servers: list(text('the name of a server'), 'names of servers', { min: 1, max: 1_024 }),
+})
+
+/** HTTP/1.1 read and guarded, each request. */
+export const httpSchema = mapping({
+  forwarded: z.boolean('expected true or false').default(false),
+  maxHead: integer(1_024, 65_536, 'a number of bytes').default(16_384),
+})
+
 /** One listener. */
 export const serviceSchema = mapping({
   mode: choice(modes).default('direct'),
@@ -138,6 +174,8 @@ export const serviceSchema = mapping({
   serverSide: name('the name of an interface').optional(),
   listen: mapping(endpointShape),
   servers: list(serverSchema, 'servers', { min: 1, max: 1_024 }),
+  routes: list(routeSchema, 'routes', { min: 1, max: 64 }).optional(),
+  http: httpSchema.optional(),
   balance: balanceSchema.optional(),
   health: healthSchema.optional(),
   truncation: choice(['reset', 'forward']).default('reset'),

@@ -80,6 +80,33 @@ export interface NativeHelloRule {
   readonly burst: number
 }
 
+/** Empty parts match everything. */
+export interface NativeRoute {
+  /** "shop.example", or "*.example" for one label; lower case. */
+  readonly sni: string
+  readonly alpn: string
+  readonly methods: readonly string[]
+  readonly host: string
+  readonly path: string
+  readonly isPathExact: boolean
+  readonly header: NativeFieldMatch
+  readonly cookie: NativeFieldMatch
+  /** Indices into `NativeService.servers`. */
+  readonly servers: readonly number[]
+}
+
+export interface NativeFieldMatch {
+  readonly name: string
+  readonly value: string
+  readonly hasValue: boolean
+}
+
+export interface NativeHttp {
+  readonly isRead: boolean
+  readonly isForwarded: boolean
+  readonly maxHeadBytes: number
+}
+
 export interface NativeService {
   readonly name: string
   readonly mode: 'direct' | 'balance' | 'proxy'
@@ -88,6 +115,8 @@ export interface NativeService {
   readonly serverInterface: number
   readonly listen: NativeEndpoint
   readonly servers: readonly NativeServer[]
+  readonly routes: readonly NativeRoute[]
+  readonly http: NativeHttp
   readonly balance: NativeBalance
   readonly tls: NativeTls
   readonly truncation: 'reset' | 'forward'

@@ -60,6 +60,11 @@ function toNativeService(
     serverInterface: interfaces.indexOf(service.serverSide),
     listen: service.listen,
     servers: service.servers,
+    routes: service.routes,
+    http:
+      service.http === undefined
+        ? { isRead: false, isForwarded: false, maxHeadBytes: 0 }
+        : { isRead: true, ...service.http },
     balance: { ...service.balance, hashKey: toHashKey(service.balance.hashKey) },
     tls: {
       allowTls12: service.tls.versions.includes('1.2'),

@@ -317,3 +317,55 @@ TEST_CASE("A9: two services before one server: a client's port that is in use to
   rig.client_sends(at, rig.client.out.size() - at);
   CHECK(rig.server_got() == "still here");
 }
+
+TEST_CASE("A10: a connection goes to the servers of the first route that fits its name; none fits: unrecognized_name, and no server hears of it") {
+  const std::pair<const char*, int> cases[] = {{"api.example", 1}, {"www.shop.example", 2}, {"a.www.shop.example", -1}, {"other.example", -1}};
+  for (const auto& [name, expected] : cases) {
+    RigPlan plan = proxy(3);
+    plan.adjust = [](path::Services& services) {
+      services.list[0].routes = {{.request = {.path = "/"}, .servers = {0}},  // looks at requests: nobody reads them here
+                                 {.sni = "api.example", .servers = {1}},
+                                 {.sni = "*.shop.example", .alpn = "", .servers = {2}},
+                                 {.alpn = "h2", .servers = {0}}};
+    };
+    PathRig rig(plan);
+    rig.tls().name(name);
+    rig.connect();
+    if (expected < 0) {
+      CHECK_THROWS(rig.handshake());  // it ends at once
+      CHECK(syns_of(rig).empty());
+      CHECK(rig.count(Reset::no_route) == 1);
+      rig.tls().read();
+      CHECK(rig.tls().alert_received() == 112);
+      continue;
+    }
+    rig.handshake();
+    const auto syns = syns_of(rig);
+    REQUIRE(syns.size() == 1);
+    rig.be_server(static_cast<std::uint8_t>(expected));
+    CHECK(syns[0]->segment.target == rig.server.host.address);
+  }
+}
+
+TEST_CASE("A10: of a route's servers one that refuses is left for the next of the same route, never for one of another") {
+  RigPlan plan = proxy(3);
+  plan.adjust = [](path::Services& services) {
+    services.list[0].routes = {{.sni = "api.example", .servers = {1, 2}}, {.servers = {0}}};
+  };
+  PathRig rig(plan);
+  rig.tls().name("api.example");
+  rig.connect();
+  rig.handshake();
+  for (int i = 0; i < 2; ++i) {
+    const auto syns = syns_of(rig);
+    REQUIRE(syns.size() == static_cast<std::size_t>(i) + 1);
+    sim::Segment refusal = rig.server.syn(sim::kRst | sim::kAck);
+    refusal.source = syns.back()->segment.target;
+    refusal.ack = rig.client.isn + 1U;
+    refusal.seq = 0;
+    rig.send(Side::server, refusal);
+  }
+  CHECK(syns_of(rig).size() == 2);
+  CHECK(syns_of(rig)[0]->segment.target != syns_of(rig)[1]->segment.target);
+  CHECK(rig.count(Reset::server_refused) == 1);
+}

@@ -33,6 +33,8 @@ describe('parse', () => {
             serverSide: 'lan',
             listen: { address: '203.0.113.10', port: 443 },
             servers: [{ name: '203.0.113.10:80', address: '203.0.113.10', port: 80, weight: 1, maxSessions: 0 }],
+            routes: [],
+            http: undefined,
             balance: {
               algorithm: 'least-sessions',
               hash: 'address-and-port',

@@ -19,6 +19,8 @@ const service: NativeService = {
   serverInterface: 0,
   listen: { address: '203.0.113.10', port: 443 },
   servers: [{ name: 'one', address: '203.0.113.10', port: 80, weight: 1, maxSessions: 0 }],
+  routes: [],
+  http: { isRead: false, isForwarded: false, maxHeadBytes: 0 },
   balance: {
     algorithm: 'least-sessions',
     hash: 'address-and-port',
