@@ -23,7 +23,7 @@ void learn_client(State& s, Flow& f, const wire::Segment& seg, const SynMemory& 
   f.client_tcp.mss = static_cast<std::uint16_t>(std::max(syn.mss, kMinMss) - (has_stamps ? kTimestampBytes : 0));
   f.client_tcp.window_shift = static_cast<std::uint8_t>(std::max<int>(syn.window_scale, 0));
   f.client_tcp.ttl = static_cast<std::uint8_t>(seg.ttl > 1 ? seg.ttl - 1 : 1);
-  f.client_tcp.ts_value = seg.options.ts_value;
+  f.client_tcp.ts_value = f.up.ts_recent = seg.options.ts_value;
   f.server_tcp.ttl = kOwnTtl;
   f.option_flags = static_cast<std::uint16_t>((has_stamps ? Flow::kClientTimestamps : 0) | (syn.has_sack ? Flow::kClientSack : 0) |
                                              (syn.window_scale >= 0 ? Flow::kClientScale : 0));

@@ -83,7 +83,7 @@ void learn_client(State& s, Flow& f, const wire::Segment& seg) noexcept {
   f.client_tcp.mss = std::max(std::min(offered_mss(seg.options, is_v4), link_mss(s.r.client_link, is_v4)), kMinMss);
   f.client_tcp.window_shift = static_cast<std::uint8_t>(std::max<int>(seg.options.window_scale, 0));
   f.client_tcp.ttl = static_cast<std::uint8_t>(seg.ttl > 1 ? seg.ttl - 1 : 1);
-  f.client_tcp.ts_value = seg.options.ts_value;
+  f.client_tcp.ts_value = f.up.ts_recent = seg.options.ts_value;
   f.option_flags = static_cast<std::uint16_t>((seg.options.has_timestamps ? Flow::kClientTimestamps : 0) |
                                              (seg.options.has_sack_permitted ? Flow::kClientSack : 0) |
                                              (seg.options.window_scale >= 0 ? Flow::kClientScale : 0));
@@ -108,7 +108,7 @@ void learn_server(State& s, Flow& f, const wire::Segment& seg) noexcept {
   f.up.shift_shown = f.server_tcp.window_shift;
   f.down.shift_shown = f.client_tcp.window_shift;
   f.server_tcp.ttl = static_cast<std::uint8_t>(seg.ttl > 1 ? seg.ttl - 1 : 1);
-  f.server_tcp.ts_value = seg.options.ts_value;
+  f.server_tcp.ts_value = f.down.ts_recent = seg.options.ts_value;
   f.down.cipher_next = f.down.plain_next = f.down.first_plain = f.down.cipher_una = f.down.ack_shown = seg.seq + 1U;
   f.down.client_edge = f.down.edge_shown = f.down.plain_next;
   f.up.server_edge = f.up.edge_shown = seg.ack + seg.window;

@@ -95,7 +95,7 @@ void learn_options(State& s, Flow& f, const wire::Segment& seg) noexcept {
   f.server_tcp.window_shift = static_cast<std::uint8_t>(std::max<int>(seg.options.window_scale, 0));
   f.down.shift_shown = seg.options.window_scale >= 0 ? f.client_tcp.window_shift : std::uint8_t{0};
   f.server_tcp.ttl = static_cast<std::uint8_t>(seg.ttl > 1 ? seg.ttl - 1 : 1);
-  f.server_tcp.ts_value = seg.options.ts_value;
+  f.server_tcp.ts_value = f.down.ts_recent = seg.options.ts_value;
   f.down.stamp_offset = has_stamps ? splice::own_stamp(s.r) - seg.options.ts_value : 0;
 }
 

@@ -106,6 +106,8 @@ void from_record(const HalfOpen& h, splice::Flow& f) noexcept {
   f.down.edge_shown = h.down_edge_shown;
   f.client_tcp = h.client_tcp;
   f.server_tcp = h.server_tcp;
+  f.up.ts_recent = h.client_tcp.ts_value;
+  f.down.ts_recent = h.server_tcp.ts_value;
   f.up.ahead = h.ahead;
   f.client = h.client;
   f.client_mac = h.client_mac;

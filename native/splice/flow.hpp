@@ -57,6 +57,7 @@ struct Up {
   SpanMap spans;
   Reassembly ahead;      // ciphertext behind a gap
   Reassembly pieces;     // parts of records that were resent in another cut
+  std::uint32_t ts_recent = 0;  // TS.Recent of RFC 7323 4.3: no segment of the client may be older
   std::uint64_t number = 0;
   std::uint8_t epoch = 0;
   UpEnd end = UpEnd::open;
@@ -76,6 +77,7 @@ struct Down {
   SpanMap spans;
   Reassembly ahead;      // plaintext behind a gap, or not admitted by the client's window (A14)
   Reassembly pieces;
+  std::uint32_t ts_recent = 0;  // of the server's segments, as in Up
   std::uint64_t number = 0;
   std::uint8_t epoch = 0;
   FinState fin = FinState::none;  // our close_notify and FIN to the client
