@@ -2,6 +2,8 @@
 // Thread: any.
 #pragma once
 
+#include <bit>
+
 #include "base/bytes.hpp"
 #include "base/ip_address.hpp"
 
@@ -22,12 +24,10 @@ std::uint32_t sum_slow(Bytes bytes) noexcept;
 
 /// Folds a sum to 16 bits and complements it: what goes into the header, in the machine's byte order (store with memcpy).
 constexpr std::uint16_t fold(std::uint64_t s) noexcept {
-  s = (s & 0xffff'ffff) + (s >> 32);
-  s = (s & 0xffff'ffff) + (s >> 32);
-  s = (s & 0xffff) + (s >> 16);
-  s = (s & 0xffff) + (s >> 16);
-  s = (s & 0xffff) + (s >> 16);
-  return static_cast<std::uint16_t>(~s);
+  s += std::rotr(s, 32);  // a half added to the other; the carry of the lower one goes into the upper one, which counts
+  auto half = static_cast<std::uint32_t>(s >> 32);
+  half += std::rotr(half, 16);
+  return static_cast<std::uint16_t>(~(half >> 16));
 }
 
 /// The pseudo header's share (RFC 9293 3.1, RFC 8200 8.1) for `segment_bytes` of TCP header and payload.

@@ -66,58 +66,59 @@ ParseError parse_ipv6(MutableBytes ip, Segment& out) noexcept {
   return parse_tcp(ip.subspan(kIpv6Bytes, payload_bytes), out);
 }
 
-// Headers are written in words of four bytes and summed in the same words: such loads take their values straight from the store
-// buffer, while a wider load of what was just written in smaller pieces waits for the cache (bench/path/path_bench).
 constexpr std::uint32_t word(std::uint32_t high, std::uint32_t low) noexcept { return high << 16 | low; }
 constexpr std::uint32_t word(std::uint32_t a, std::uint32_t b, std::uint32_t low) noexcept { return a << 24 | b << 16 | low; }
 
-std::uint64_t sum_header(const std::uint8_t* p, std::size_t bytes) noexcept {
-  std::uint64_t s = 0;
-  for (std::size_t at = 0; at < bytes; at += 4) {
-    std::uint32_t w;
-    std::memcpy(&w, p + at, 4);
-    s += w;
+// Writes a header in words of four bytes and adds them up while they are in registers: what was just stored cannot be loaded
+// again without waiting for it (bench/path/path_bench).
+class HeaderWriter {
+ public:
+  explicit HeaderWriter(std::uint8_t* at) noexcept : at_(at) {}
+  void put(std::uint32_t value) noexcept { put_as_is(__builtin_bswap32(value)); }
+  void put_bytes(const std::uint8_t* four) noexcept {
+    std::uint32_t value;
+    std::memcpy(&value, four, 4);
+    put_as_is(value);
   }
-  return s;
-}
+  [[nodiscard]] std::uint64_t sum() const noexcept { return sum_; }
 
-void put_options(const TcpOptions& o, std::uint8_t* p) noexcept {
+ private:
+  void put_as_is(std::uint32_t value) noexcept {
+    std::memcpy(at_, &value, 4);
+    sum_ += value;
+    at_ += 4;
+  }
+  std::uint8_t* at_;
+  std::uint64_t sum_ = 0;
+};
+
+void put_options(const TcpOptions& o, HeaderWriter& to) noexcept {
   constexpr std::uint32_t kTwoNops = word(kOptNop, kOptNop, 0);
-  if (o.mss != 0) {
-    store_be32(p, word(kOptMss, 4, o.mss));
-    p += 4;
-  }
-  if (o.window_scale >= 0) {
-    store_be32(p, word(kOptNop, kOptScale, word(0, 3U << 8 | static_cast<std::uint8_t>(o.window_scale))));
-    p += 4;
-  }
-  if (o.has_sack_permitted) {
-    store_be32(p, kTwoNops | kOptSackPermitted << 8 | 2);
-    p += 4;
-  }
+  if (o.mss != 0) to.put(word(kOptMss, 4, o.mss));
+  if (o.window_scale >= 0) to.put(word(kOptNop, kOptScale, word(0, 3U << 8 | static_cast<std::uint8_t>(o.window_scale))));
+  if (o.has_sack_permitted) to.put(kTwoNops | kOptSackPermitted << 8 | 2);
   if (o.has_timestamps) {
-    store_be32(p, kTwoNops | kOptTimestamps << 8 | 10);
-    store_be32(p + 4, o.ts_value);
-    store_be32(p + 8, o.ts_echo);
-    p += 12;
+    to.put(kTwoNops | kOptTimestamps << 8 | 10);
+    to.put(o.ts_value);
+    to.put(o.ts_echo);
   }
   if (o.sack_count != 0) {
-    store_be32(p, kTwoNops | kOptSack << 8 | (2U + 8U * o.sack_count));
-    p += 4;
-    for (std::size_t i = 0; i < o.sack_count; ++i, p += 8) {
-      store_be32(p, o.sack[i].begin.value);
-      store_be32(p + 4, o.sack[i].end.value);
+    to.put(kTwoNops | kOptSack << 8 | (2U + 8U * o.sack_count));
+    for (std::size_t i = 0; i < o.sack_count; ++i) {
+      to.put(o.sack[i].begin.value);
+      to.put(o.sack[i].end.value);
     }
   }
 }
 
 void put_ipv4(const Header& h, std::uint8_t* p, std::size_t total_bytes) noexcept {
-  store_be32(p, word(0x45, h.traffic_class, static_cast<std::uint16_t>(total_bytes)));
-  store_be32(p + 4, 0x4000);  // atomic datagram: the identification means nothing (RFC 6864 4.1); do not fragment
-  store_be32(p + 8, word(h.ttl, kProtocolTcp, 0));
-  std::memcpy(p + 12, h.source->v4(), 4);
-  std::memcpy(p + 16, h.destination->v4(), 4);
-  const std::uint16_t checksum = fold(sum_header(p, kIpv4Bytes));
+  HeaderWriter to(p);
+  to.put(word(0x45, h.traffic_class, static_cast<std::uint16_t>(total_bytes)));
+  to.put(0x4000);  // atomic datagram: the identification means nothing (RFC 6864 4.1); do not fragment
+  to.put(word(h.ttl, kProtocolTcp, 0));
+  to.put_bytes(h.source->v4());
+  to.put_bytes(h.destination->v4());
+  const std::uint16_t checksum = fold(to.sum());
   std::memcpy(p + 10, &checksum, 2);
 }
 
@@ -186,17 +187,18 @@ std::size_t option_bytes(const TcpOptions& o) noexcept {
 std::uint8_t* emit(const Header& h, std::uint8_t* payload, std::uint32_t payload_bytes) noexcept {
   const std::size_t tcp_bytes = kTcpBytes + option_bytes(h.options);
   std::uint8_t* tcp = payload - tcp_bytes;
-  store_be32(tcp, word(h.source_port, h.destination_port));
-  store_be32(tcp + 4, h.seq.value);
-  store_be32(tcp + 8, h.ack.value);
-  store_be32(tcp + 12, word(static_cast<std::uint32_t>(tcp_bytes / 4) << 4, h.flags, h.window));
-  store_be32(tcp + 16, 0);  // checksum, urgent pointer
-  put_options(h.options, tcp + kTcpBytes);
+  HeaderWriter to(tcp);
+  to.put(word(h.source_port, h.destination_port));
+  to.put(h.seq.value);
+  to.put(h.ack.value);
+  to.put(word(static_cast<std::uint32_t>(tcp_bytes / 4) << 4, h.flags, h.window));
+  to.put(0);  // checksum, urgent pointer
+  put_options(h.options, to);
 
   const std::size_t segment_bytes = tcp_bytes + payload_bytes;
   const std::uint64_t pseudo =
       pseudo_header_sum(*h.source, *h.destination, kProtocolTcp, static_cast<std::uint32_t>(segment_bytes));
-  const std::uint16_t checksum = fold(pseudo + sum_header(tcp, tcp_bytes) + sum({payload, payload_bytes}));
+  const std::uint16_t checksum = fold(pseudo + to.sum() + sum({payload, payload_bytes}));
   std::memcpy(tcp + 16, &checksum, 2);
 
   const bool is_v4 = h.source->is_v4();
