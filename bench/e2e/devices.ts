@@ -40,6 +40,19 @@ export const kDeviceNames: readonly DeviceName[] = [
   'no-tls',
 ]
 
+/** Kernel work for a device's packets is done on the device's core, for the others' on theirs: what interrupts do on real cards. */
+export async function steerPacketWork(network: Network): Promise<void> {
+  const steer = (device: string, core: number): string[] => [
+    'sh',
+    '-c',
+    `echo ${1 << core} > /sys/class/net/${device}/queues/rx-0/rps_cpus`,
+  ]
+  await network.appliance.output(steer('wan', kDeviceCore))
+  await network.appliance.output(steer('lan', kDeviceCore))
+  await network.client.output(steer('c0', kLoadCore))
+  await network.server.output(steer('s0', kLoadCore))
+}
+
 /** Starts a device in the appliance of `network`. */
 export async function startDevice(name: DeviceName, network: Network, keys: KeyPair): Promise<RunningDevice> {
   switch (name) {

@@ -53,14 +53,20 @@ export function loadArguments(mode: string, options: LoadOptions): string[] {
 }
 
 /** Runs a load on a host, optionally on one core. @throws Error when it says nothing; failures of connections are in the result. */
-export async function runLoad(host: Host, mode: string, options: LoadOptions, core?: number): Promise<LoadResult> {
+export async function runLoad<Result = LoadResult>(
+  host: Host,
+  mode: string,
+  options: LoadOptions,
+  core?: number,
+): Promise<Result> {
   const prefix = core === undefined ? [] : ['taskset', '-c', String(core)]
   const timeoutMs = (Number(options['seconds'] ?? 3) + 30) * 1_000
   const result = await host.run([...prefix, ...loadArguments(mode, options)], { timeoutMs })
-  if (!result.stdout.startsWith('{')) {
+  const line = result.stdout.trimEnd().split('\n').at(-1) ?? ''
+  if (!line.startsWith('{')) {
     throw new Error(`cutwater-load ${mode}: exit ${result.code ?? result.signal}: ${result.stdout}${result.stderr}`)
   }
-  return JSON.parse(result.stdout) as LoadResult
+  return JSON.parse(line) as Result
 }
 
 /** Starts the plain HTTP server of the tool and waits until it listens. */

@@ -12,7 +12,7 @@ import { describeMachine } from '../lib/machine.js'
 import { ratio, summarize } from '../lib/statistics.js'
 import type { Summary } from '../lib/statistics.js'
 import { figure, renderTable } from '../lib/table.js'
-import { kDeviceCore, kDeviceNames, kLoadCore, startDevice } from './devices.js'
+import { kDeviceCore, kDeviceNames, kLoadCore, startDevice, steerPacketWork } from './devices.js'
 import type { DeviceName } from './devices.js'
 import { buildLoadTool, startSink } from './load-tool.js'
 import { kMeasures } from './measures.js'
@@ -58,19 +58,6 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`)
 const figures = new Map<DeviceName, Map<string, number[]>>()
 const notes: Record<string, string> = {}
 const failures: { device: string; measure: string; message: string }[] = []
-
-/** Kernel work for a device's packets is done on the device's core, for the others' on theirs: what interrupts do on real cards. */
-async function steerPacketWork(network: Network): Promise<void> {
-  const steer = (device: string, core: number): string[] => [
-    'sh',
-    '-c',
-    `echo ${1 << core} > /sys/class/net/${device}/queues/rx-0/rps_cpus`,
-  ]
-  await network.appliance.output(steer('wan', kDeviceCore))
-  await network.appliance.output(steer('lan', kDeviceCore))
-  await network.client.output(steer('c0', kLoadCore))
-  await network.server.output(steer('s0', kLoadCore))
-}
 
 async function measureDevice(name: DeviceName): Promise<void> {
   const network = await Network.create()

@@ -1,17 +1,25 @@
 // What a device's processes have used: processor time and memory. Read from /proc, from outside.
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 
 export { processTree, settledMemoryBytes } from '../../src/demo/process-memory.js'
 
 /** User and system time of the processes together, in seconds. */
 export function cpuSeconds(pids: readonly number[]): number {
-  let ticks = 0
-  for (const pid of pids) {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    ticks += Number(fields[11]) + Number(fields[12]) // utime and stime, proc(5)
-  }
-  return ticks / 100 // USER_HZ
+  return pids.reduce((sum, pid) => sum + secondsIn(`/proc/${pid}/stat`), 0)
+}
+
+/** The same of those of their threads whose names begin with `name`. */
+export function threadSeconds(pids: readonly number[], name: string): number {
+  const threads = pids.flatMap((pid) => readdirSync(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}`))
+  return threads
+    .filter((folder) => readFileSync(`${folder}/comm`, 'utf8').startsWith(name))
+    .reduce((sum, folder) => sum + secondsIn(`${folder}/stat`), 0)
+}
+
+function secondsIn(file: string): number {
+  const stat = readFileSync(file, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100 // utime and stime in USER_HZ, proc(5)
 }
 
 /** Time one core was not idle since boot, in seconds: interrupts and packet processing for others are in it. */

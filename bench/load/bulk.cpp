@@ -121,7 +121,20 @@ int run_bulk(const Options& options) {
   const auto is_over = [&] {
     return std::all_of(all.begin(), all.end(), [](const auto& t) { return t->is_done || t->is_failed; });
   };
-  while (seconds_since(start) < options.seconds && !is_over()) loop.run_once(100);
+  std::string second_bytes;
+  std::uint64_t counted = 0;
+  const auto count_second = [&](double seconds) {
+    std::uint64_t moved = 0;
+    for (const auto& t : all) moved += t->moved;
+    second_bytes += (second_bytes.empty() ? "" : ",") + std::to_string(static_cast<std::uint64_t>(static_cast<double>(moved - counted) / seconds));
+    counted = moved;
+  };
+  double second = 0;
+  while (seconds_since(start) < options.seconds && !is_over()) {
+    loop.run_once(100);
+    const double now = seconds_since(start);
+    if (now - second >= 1) count_second(now - second), second = now;
+  }
   const double elapsed = seconds_since(start);
   std::uint64_t bytes = 0, done = 0, failures = 0;
   std::string failure, digests, established_ms, transfer_ms;
@@ -143,10 +156,10 @@ int run_bulk(const Options& options) {
     }
   }
   std::printf("{\"bytes\":%llu,\"seconds\":%.4f,\"gbps\":%.4f,\"done\":%llu,\"failures\":%llu,\"failure\":\"%s\",\"digests\":[%s],"
-              "\"establishedMs\":[%s],\"transferMs\":[%s]}\n",
+              "\"establishedMs\":[%s],\"transferMs\":[%s],\"bytesPerSecond\":[%s]}\n",
               static_cast<unsigned long long>(bytes), elapsed, static_cast<double>(bytes) * 8e-9 / elapsed,
               static_cast<unsigned long long>(done), static_cast<unsigned long long>(failures), failure.c_str(), digests.c_str(),
-              established_ms.c_str(), transfer_ms.c_str());
+              established_ms.c_str(), transfer_ms.c_str(), second_bytes.c_str());
   return failures == 0 ? 0 : 1;
 }
 

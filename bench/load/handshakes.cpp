@@ -66,7 +66,8 @@ class Repeater : public Task {
   Clock::time_point started_;
 };
 
-/// One whole request, so that the tickets that follow the handshake are read.
+}  // namespace
+
 bool learn_session(const Options& options, Tls& tls) {
   Stream stream(options, tls, 0);
   const auto start = Clock::now();
@@ -83,10 +84,9 @@ bool learn_session(const Options& options, Tls& tls) {
     const Io io = stream.read(answer, got);
     if (io == Io::end || io == Io::failed || tls.session != nullptr) break;  // not every server closes when asked
   }
+  stream.finish();  // OpenSSL takes sessions of connections that were broken off for bad
   return tls.session != nullptr;
 }
-
-}  // namespace
 
 int run_handshakes(const Options& options) {
   Tls tls(options);

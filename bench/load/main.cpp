@@ -1,5 +1,5 @@
 // cutwater-load MODE [--option value]…: the load tool of the end-to-end tests and benches. One line of JSON is its result.
-// Modes: handshakes, requests, bulk, hold, sink, syns.
+// Modes: handshakes, arrivals, requests, bulk, hold, flood, sink, syns.
 #include <sys/resource.h>
 
 #include <csignal>
@@ -12,23 +12,28 @@
 namespace {
 
 constexpr const char* kUsage =
-    "cutwater-load handshakes|requests|bulk|hold|sink|syns\n"
+    "cutwater-load handshakes|arrivals|requests|bulk|hold|flood|sink|syns\n"
     "  --connect ADDRESS --port N --name SNI --bind ADDRESS (repeatable) --plain --tls 1.2|1.3 --suite NAME --congestion NAME\n"
     "  --connections N --seconds S --path /1k --resume --direction down|up --bytes N --hash\n"
-    "  --device NAME --mac ADDRESS (syns)\n";
+    "  arrivals: --bind-range PREFIX --rate N --patience S   flood: --device NAME --gateway ADDRESS --bind-range PREFIX --rate N\n"
+    "  syns: --device NAME --mac ADDRESS\n";
 
 bool set_value(load::Options& o, std::string_view key, const char* value) {
   if (key == "--connect") o.connect = value;
   else if (key == "--port") o.port = static_cast<std::uint16_t>(std::atoi(value));
   else if (key == "--name") o.server_name = value;
   else if (key == "--bind") o.bind.emplace_back(value);
+  else if (key == "--bind-range") o.bind_range = value;
+  else if (key == "--device") o.device = value;
+  else if (key == "--gateway") o.gateway = value;
+  else if (key == "--rate") o.rate = std::atof(value);
+  else if (key == "--patience") o.patience = std::atof(value);
   else if (key == "--tls") o.tls = value;
   else if (key == "--suite") o.suite = value;
   else if (key == "--connections") o.connections = static_cast<std::uint32_t>(std::strtoul(value, nullptr, 10));
   else if (key == "--seconds") o.seconds = std::atof(value);
   else if (key == "--congestion") o.congestion = value;
   else if (key == "--path") o.path = value;
-  else if (key == "--device") o.device = value;
   else if (key == "--mac") o.mac = value;
   else if (key == "--direction") o.direction = value;
   else if (key == "--bytes") o.bytes = std::strtoull(value, nullptr, 10);
@@ -66,6 +71,8 @@ int main(int argc, char** argv) {
   load::Options options;
   if (parse(options, argc, argv)) {
     if (options.mode == "handshakes") return load::run_handshakes(options);
+    if (options.mode == "arrivals") return load::run_arrivals(options);
+    if (options.mode == "flood") return load::run_flood(options);
     if (options.mode == "requests") return load::run_requests(options);
     if (options.mode == "bulk") return load::run_bulk(options);
     if (options.mode == "hold") return load::run_hold(options);

@@ -1,5 +1,6 @@
 // The server side of transfers: a plain HTTP/1.1 server that swallows uploads and tells their length and hash, and gives the
-// pattern for GET /bytes/N. Light on purpose: the core it shares with the client is not what is measured.
+// pattern for GET /bytes/N (?pace=N: at most so many bytes a second). Light on purpose: the core it shares with the client is
+// not what is measured.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -20,14 +21,17 @@ namespace {
 
 class Peer : public Task {
  public:
-  Peer(int fd, bool is_hashing) : fd_(fd), is_hashing_(is_hashing) {}
+  /// `over`: where it puts itself when it is done.
+  Peer(int fd, bool is_hashing, std::vector<Peer*>& over) : fd_(fd), is_hashing_(is_hashing), over_(over) {}
   ~Peer() override { ::close(fd_); }
   int fd() const override { return fd_; }
-  bool is_over = false;
+  std::size_t place = 0;  // in the list of all
 
   void advance() override {
-    while (!is_over && (flush() && read_some())) {
+    if (is_over_) return;
+    while (!is_over_ && (flush() && read_some())) {
     }
+    if (is_over_) over_.push_back(this);
   }
 
  private:
@@ -37,7 +41,7 @@ class Peer : public Task {
       const auto piece = out_.empty() ? pattern_at(body_sent_, std::min(body_left_, kPieceBytes)) : std::span<const char>(out_);
       const ssize_t n = ::send(fd_, piece.data(), piece.size(), MSG_NOSIGNAL);
       if (n < 0) {
-        if (errno != EAGAIN) is_over = true;
+        if (errno != EAGAIN) is_over_ = true;
         return false;
       }
       const auto put = static_cast<std::size_t>(n);
@@ -54,7 +58,7 @@ class Peer : public Task {
   bool read_some() {
     static char buffer[262'144];
     const ssize_t n = ::recv(fd_, buffer, sizeof buffer, 0);
-    if (n == 0 || (n < 0 && errno != EAGAIN)) is_over = true;
+    if (n == 0 || (n < 0 && errno != EAGAIN)) is_over_ = true;
     if (n <= 0) return false;
     std::span<const char> data(buffer, static_cast<std::size_t>(n));
     while (!data.empty()) data = upload_left_ > 0 ? swallow(data) : parse(data);
@@ -79,7 +83,7 @@ class Peer : public Task {
     head_.append(data.data(), data.size());
     const auto end = head_.find("\r\n\r\n");
     if (end == std::string::npos) {
-      if (head_.size() > 16'384) is_over = true;
+      if (head_.size() > 16'384) is_over_ = true;
       return {};
     }
     const auto rest = data.subspan(end + 4 - before);
@@ -101,11 +105,16 @@ class Peer : public Task {
     const auto bytes = head.find("/bytes/");
     body_left_ = bytes == std::string::npos ? 1024 : std::strtoull(head.c_str() + bytes + 7, nullptr, 10);
     body_sent_ = 0;
+    if (const auto pace = head.find("?pace="); pace != std::string::npos) {
+      const std::uint64_t bytes_per_second = std::strtoull(head.c_str() + pace + 6, nullptr, 10);
+      ::setsockopt(fd_, SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_second, sizeof bytes_per_second);
+    }
     out_ += "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body_left_) + "\r\n\r\n";
   }
 
   int fd_;
-  bool is_hashing_;
+  bool is_hashing_, is_over_ = false;
+  std::vector<Peer*>& over_;
   std::string head_, out_;
   std::uint64_t upload_left_ = 0, upload_bytes_ = 0, body_left_ = 0, body_sent_ = 0;
   std::unique_ptr<Hash> hash_;
@@ -135,13 +144,25 @@ class Listener : public Task {
       if (fd < 0) return;
       const int one = 1;
       ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-      peers.push_back(std::make_unique<Peer>(fd, is_hashing_));
-      loop_.add(*peers.back(), fd);
+      peers_.push_back(std::make_unique<Peer>(fd, is_hashing_, over_));
+      peers_.back()->place = peers_.size() - 1;
+      loop_.add(*peers_.back(), fd);
     }
   }
-  std::vector<std::unique_ptr<Peer>> peers;
+  /// Frees those that are done: the last one takes each one's place.
+  void clear() {
+    for (const Peer* peer : over_) {
+      auto& place = peers_[peer->place];
+      peers_.back()->place = peer->place;
+      std::swap(place, peers_.back());
+      peers_.pop_back();
+    }
+    over_.clear();
+  }
 
  private:
+  std::vector<std::unique_ptr<Peer>> peers_;
+  std::vector<Peer*> over_;
   const Loop& loop_;
   bool is_hashing_;
   int fd_ = -1;
@@ -156,7 +177,7 @@ int run_sink(const Options& options) {
   std::fflush(stdout);
   for (;;) {
     loop.run_once(1000);
-    std::erase_if(listener.peers, [](const auto& peer) { return peer->is_over; });
+    listener.clear();
   }
 }
 

@@ -43,6 +43,13 @@ Address to_address(const std::string& literal, std::uint16_t port) {
   return a;
 }
 
+Address source_of(const Options& options, std::uint32_t index) {
+  if (!options.bind.empty()) return to_address(options.bind[index % options.bind.size()], 0);
+  char text[INET_ADDRSTRLEN];
+  const in_addr address = parse_range(options.bind_range).at(index);
+  return to_address(inet_ntop(AF_INET, &address, text, sizeof text), 0);
+}
+
 int keep_session(SSL* ssl, SSL_SESSION* session) {
   auto* tls = static_cast<Tls*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
   SSL_SESSION_free(tls->session);
@@ -51,6 +58,18 @@ int keep_session(SSL* ssl, SSL_SESSION* session) {
 }
 
 }  // namespace
+
+AddressRange parse_range(const std::string& text) {
+  const auto slash = text.find('/');
+  const int bits = slash == std::string::npos ? 32 : std::atoi(text.c_str() + slash + 1);
+  in_addr address{};
+  if (inet_pton(AF_INET, text.substr(0, slash).c_str(), &address) != 1 || bits < 1 || bits > 32) {
+    std::fprintf(stderr, "not an IPv4 prefix: %s\n", text.c_str());
+    std::exit(2);
+  }
+  const std::uint32_t mask = bits == 32 ? 0 : ~0U >> bits;
+  return {ntohl(address.s_addr) & ~mask, mask};
+}
 
 Tls::Tls(const Options& options) {
   context = SSL_CTX_new(TLS_client_method());
@@ -82,8 +101,8 @@ Stream::Stream(const Options& options, Tls& tls, std::uint32_t index) {
   const int one = 1;
   ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   set_congestion(fd_, options.congestion);
-  if (!options.bind.empty()) {
-    const Address from = to_address(options.bind[index % options.bind.size()], 0);
+  if (!options.bind.empty() || !options.bind_range.empty()) {
+    const Address from = source_of(options, index);
     ::setsockopt(fd_, IPPROTO_IP, 24 /* IP_BIND_ADDRESS_NO_PORT */, &one, sizeof one);
     ::bind(fd_, reinterpret_cast<const sockaddr*>(&from.storage), from.size);
   }
@@ -95,7 +114,11 @@ Stream::Stream(const Options& options, Tls& tls, std::uint32_t index) {
   SSL_set_fd(ssl_, fd_);
   SSL_set_connect_state(ssl_);
   SSL_set_tlsext_host_name(ssl_, options.server_name.c_str());
-  if (options.is_resuming && tls.session != nullptr) SSL_set_session(ssl_, tls.session);
+  if (options.is_resuming && tls.session != nullptr) {  // a copy: OpenSSL takes a session for used up when a handshake with it is done
+    SSL_SESSION* own = SSL_SESSION_dup(tls.session);
+    SSL_set_session(ssl_, own);
+    SSL_SESSION_free(own);
+  }
 }
 
 Stream::~Stream() {

@@ -2,6 +2,7 @@
 // Thread: one; the load tool has no others, so that it fits on the core it is given.
 #pragma once
 
+#include <arpa/inet.h>
 #include <openssl/ssl.h>
 
 #include <chrono>
@@ -15,6 +16,14 @@ namespace load {
 
 using Clock = std::chrono::steady_clock;
 
+/// IPv4 addresses of a prefix, used in turn.
+struct AddressRange {
+  std::uint32_t first = 0, mask = 0;  // host order; mask: the bits that change
+  [[nodiscard]] in_addr at(std::uint64_t index) const { return {htonl(first | (static_cast<std::uint32_t>(index) & mask))}; }
+};
+/// "10.64.0.0/12". Exits when it is no such thing.
+AddressRange parse_range(const std::string& text);
+
 /// What the command line said. Read-only after parsing.
 struct Options {
   std::string mode;
@@ -22,6 +31,10 @@ struct Options {
   std::string server_name = "bench.test";  // SNI and Host
   std::uint16_t port = 443;
   std::vector<std::string> bind;           // client addresses, used in turn
+  std::string bind_range;                  // the same as an IPv4 prefix: arrivals, flood
+  std::string gateway;                     // flood: whom its packets go to
+  double rate = 100;                       // arrivals, flood: clients a second
+  double patience = 5;                     // arrivals: seconds
   bool is_plain = false;
   bool is_resuming = false;
   bool is_hashing = false;
@@ -112,6 +125,11 @@ void set_congestion(int fd, const std::string& name);
 
 double seconds_since(Clock::time_point start);
 
+/// One whole request, so that the tickets that follow the handshake are read. Returns: whether there is a session now.
+bool learn_session(const Options& options, Tls& tls);
+
+int run_arrivals(const Options& options);
+int run_flood(const Options& options);
 int run_handshakes(const Options& options);
 int run_requests(const Options& options);
 int run_bulk(const Options& options);

@@ -229,6 +229,7 @@ void Engine::Impl::start_workers() {
   const bool shares_core = allowed_cores() < n + config.secure_threads;
   for (std::uint32_t i = 0; i < n; ++i) {
     path::PathConfig path_config{.max_flows = config.max_flows, .max_half_open = config.max_half_open};
+    path_config.blocks.answers = config.max_half_open;  // who is asked back keeps one until he acknowledges
     path_config.retry_secret = retry_secret;
     path_config.cookie_key = cookie_key;
     path_config.wall_at_zero_s = std::time(nullptr) - static_cast<std::int64_t>(clock_now().us / 1'000'000);

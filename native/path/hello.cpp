@@ -104,6 +104,15 @@ bool offers_session(const hello::ClientHello& hello) noexcept {
   return hello.has_psk || (!hello.offers(kTls13) && (!hello.session_ticket.empty() || !hello.session_id.empty()));
 }
 
+// Behind a retry a session is not taken up (secure/service_callbacks.cpp), so whoever offers one goes without. But an offer may be
+// made up: strangers are taken at their word only while few of them wait and few handshakes are under way. What those cost who
+// never go on is bounded so, and the honest still get a full handshake behind a retry.
+bool may_resume(const State& s, const hello::ClientHello& hello, bool is_known) noexcept {
+  constexpr std::size_t kCrowd = 32, kBusy = 1024;
+  const bool has_room = s.half_open.count(Standing::fresh) < kCrowd && s.under_way.size() - s.free_handshakes.size() < kBusy;
+  return hello.has_psk && (is_known || has_room);
+}
+
 // A whole hello. The first one is answered with a retry where the service wants that; the second has to bring the cookie back.
 void judge(State& s, Flow& f) noexcept {
   const hello::Assembly& assembly = half_open_of(s, f).assembly;
@@ -117,13 +126,12 @@ void judge(State& s, Flow& f) noexcept {
     case hello::TriageVerdict::deny: return refuse_by_rule(s, f, HandshakeFailure::denied);
     case hello::TriageVerdict::too_many: return refuse_by_rule(s, f, HandshakeFailure::too_many);
   }
-  // A client that offers a session is not retried: behind a retry its session is not found again, and the handshake fails.
-  if (wants_retry(s, rules) && !parsed->has_psk) {
+  const bool is_known = s.known.contains(f.client.address, s.r.now);
+  if (wants_retry(s, rules) && !may_resume(s, *parsed, is_known)) {
     auto memory = hello::choose_retry(rules.profile, *parsed, message);
     if (memory) memory->wall_s = wall_s(s);
     if (memory && answer_with_retry(s, f, *memory, parsed->session_id)) return;
   }
-  const bool is_known = s.known.contains(f.client.address, s.r.now);
   wait_for_processor(s, f, rules, !is_known ? Standing::fresh : offers_session(*parsed) ? Standing::resuming : Standing::known);
 }
 

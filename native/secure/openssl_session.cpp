@@ -77,6 +77,7 @@ Progress OpensslSession::feed(Bytes records, std::vector<std::uint8_t>& out) {
 
 Progress OpensslSession::feed_second_hello(Bytes records, std::vector<std::uint8_t>& out) {
   consumed_bytes_ = static_cast<std::uint32_t>(records.size());
+  is_retried_ = true;
   input_ = records;
   output_ = &out;
   ERR_clear_error();

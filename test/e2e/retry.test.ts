@@ -40,15 +40,20 @@ describe('hello.retry: always', () => {
   }
 
   describe.each(kFamilies)('%s', (family) => {
-    it.each(Object.entries(kClients).filter(([name]) => name !== 'gnutls-cli'))('%s by TLS 1.3 (H3)', async (_, client) => {
-      const { host, trust } = { host: lab.network.client, trust: lab.trust }
-      const target = lab.target('shop', family)
-      const fetch = () => client({ host, trust, ...target, path: '/hello', version: '1.3' })
-      const grown = await growth(lab.appliance, async () => expect((await fetch()).body).toContain('hello from nginx'))
-      expect(grown['hellos_retried']).toBeGreaterThan(0)
-      expect(grown['cookies_accepted']).toBe(grown['hellos_retried'])
-      expect(grown['cookies_refused'] ?? 0).toBe(0)
-    })
+    it.each(Object.entries(kClients).filter(([name]) => name !== 'gnutls-cli'))(
+      '%s by TLS 1.3 (H3)',
+      async (_, client) => {
+        const { host, trust } = { host: lab.network.client, trust: lab.trust }
+        const target = lab.target('shop', family)
+        const fetch = () => client({ host, trust, ...target, path: '/hello', version: '1.3' })
+        const grown = await growth(lab.appliance, async () =>
+          expect((await fetch()).body).toContain('hello from nginx'),
+        )
+        expect(grown['hellos_retried']).toBeGreaterThan(0)
+        expect(grown['cookies_accepted']).toBe(grown['hellos_retried'])
+        expect(grown['cookies_refused'] ?? 0).toBe(0)
+      },
+    )
   })
 
   it.each(['X25519', 'P-256', 'P-384', 'P-521', 'X448:P-384', 'ffdhe2048:P-256'])(
