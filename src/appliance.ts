@@ -11,7 +11,15 @@ import type { ConfigInput } from './config/schema.js'
 import { CutwaterError } from './errors.js'
 import { type Identities, readIdentities, wipeKeys } from './identity/service-identity.js'
 import { callNative, createEngine } from './native/binding.js'
-import type { FlowEntry, FlowEvent, NativeEngine, PortReport, ServerEntry, TraceEntry } from './native/contract.js'
+import type {
+  FailureReport,
+  FlowEntry,
+  FlowEvent,
+  NativeEngine,
+  PortReport,
+  ServerEntry,
+  TraceEntry,
+} from './native/contract.js'
 import { toNativeConfig, toNativeServices } from './native/convert.js'
 import { CounterReader } from './stats/counters.js'
 import type { Snapshot } from './stats/snapshot.js'
@@ -172,6 +180,12 @@ export class Appliance {
   flows(options: { readonly limit?: number } = {}): FlowEntry[] {
     this.#throwIfClosed()
     return callNative(() => this.#engine.flows(options.limit ?? defaultFlowLimit))
+  }
+
+  /** Failed handshakes of every service that had any, by reason, with the last of them. @throws CutwaterError CLOSED */
+  failures(): FailureReport[] {
+    this.#throwIfClosed()
+    return callNative(() => this.#engine.failures())
   }
 
   /**

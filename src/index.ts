@@ -10,7 +10,16 @@ export { CutwaterError } from './errors.js'
 export type { ErrorCode } from './errors.js'
 export { readIdentities } from './identity/service-identity.js'
 export { buildInfo } from './native/binding.js'
-export type { BuildInfo, CounterName, FlowEntry, FlowEvent, PortReport, TraceEntry } from './native/contract.js'
+export type {
+  BuildInfo,
+  CounterName,
+  FailureReport,
+  FailureSample,
+  FlowEntry,
+  FlowEvent,
+  PortReport,
+  TraceEntry,
+} from './native/contract.js'
 export { toPrometheus } from './stats/prometheus.js'
 export { rates } from './stats/rates.js'
 export type { Rate } from './stats/rates.js'

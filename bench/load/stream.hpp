@@ -46,7 +46,7 @@ struct Options {
   std::uint32_t connections = 1;
   std::uint64_t bytes = 0;                 // bulk: per connection; 0 = until the time is up
   double seconds = 3;
-  std::string device, mac;                 // syns: where they go out, and to whom
+  std::string device, mac;                 // flood, syns: where they go out; syns: to whom
 };
 
 /// What a read or write came to.

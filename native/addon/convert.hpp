@@ -23,6 +23,7 @@ Napi::Value to_js(Napi::Env env, const engine::StartReport& report);
 Napi::Value to_js(Napi::Env env, const std::vector<engine::Event>& events);
 Napi::Value to_js(Napi::Env env, const std::vector<engine::TraceEntry>& entries);
 Napi::Value to_js(Napi::Env env, const std::vector<engine::FlowEntry>& flows);
+Napi::Value to_js(Napi::Env env, const std::vector<engine::FailureReport>& reports);
 Napi::Value to_js(Napi::Env env, const std::vector<engine::ServerEntry>& servers);
 Napi::Value to_js(Napi::Env env, const engine::BuildInfo& info);
 

@@ -19,6 +19,7 @@ Napi::Function EngineObject::define(Napi::Env env, std::shared_ptr<Alive>& alive
                          InstanceMethod<&EngineObject::Trace>("trace"),
                          InstanceMethod<&EngineObject::TakeTrace>("takeTrace"),
                          InstanceMethod<&EngineObject::Flows>("flows"),
+                         InstanceMethod<&EngineObject::Failures>("failures"),
                          InstanceMethod<&EngineObject::Servers>("servers"),
                          InstanceMethod<&EngineObject::Admit>("admit"),
                          InstanceMethod<&EngineObject::Judge>("judge"),
@@ -110,6 +111,10 @@ Napi::Value EngineObject::Flows(const Napi::CallbackInfo& info) {
     if (!failure.empty()) return throw_error(info.Env(), "CONFIG_INVALID", failure);
     return to_js(info.Env(), engine_.flows(limit));
   });
+}
+
+Napi::Value EngineObject::Failures(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return to_js(info.Env(), engine_.failures()); });
 }
 
 Napi::Value EngineObject::Servers(const Napi::CallbackInfo& info) {

@@ -40,6 +40,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   Napi::Value Trace(const Napi::CallbackInfo& info);
   Napi::Value TakeTrace(const Napi::CallbackInfo& info);
   Napi::Value Flows(const Napi::CallbackInfo& info);
+  Napi::Value Failures(const Napi::CallbackInfo& info);
   Napi::Value Servers(const Napi::CallbackInfo& info);
   Napi::Value Admit(const Napi::CallbackInfo& info);
   Napi::Value Judge(const Napi::CallbackInfo& info);

@@ -94,6 +94,26 @@ Napi::Value to_js(Napi::Env env, const std::vector<engine::TraceEntry>& entries)
   });
 }
 
+Napi::Value to_js(Napi::Env env, const std::vector<engine::FailureReport>& reports) {
+  return list(env, reports, [env](const engine::FailureReport& report) {
+    auto object = ObjectOf(env).set("service", report.service).object();
+    object.Set("reasons", list(env, report.reasons, [env](const engine::FailureReport::Reason& reason) {
+      return ObjectOf(env).set("name", reason.name).set("count", reason.count).object();
+    }));
+    object.Set("recent", list(env, report.recent, [env](const engine::FailureSample& sample) {
+      return ObjectOf(env)
+          .set("agoMs", sample.ago_ms)
+          .set("client", sample.client)
+          .set("serverName", sample.server_name)
+          .set("reason", sample.reason)
+          .set("alert", sample.alert)
+          .set("detail", sample.detail)
+          .object();
+    }));
+    return object;
+  });
+}
+
 Napi::Value to_js(Napi::Env env, const std::vector<engine::FlowEntry>& flows) {
   return list(env, flows, [env](const engine::FlowEntry& flow) {
     return ObjectOf(env)

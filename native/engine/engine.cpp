@@ -142,6 +142,20 @@ struct Engine::Impl {
   std::uint32_t id_of(const std::string& name) {
     return service_ids.emplace(name, static_cast<std::uint32_t>(service_ids.size())).first->second;
   }
+  /// Has every worker answer between two bursts, and takes what comes in time.
+  template <class Answer, class Make, class Take>
+  void ask(Make make, Take take) {
+    constexpr std::chrono::seconds kPatience{2};
+    for (auto& worker : workers) {
+      auto promise = std::make_shared<std::promise<Answer>>();
+      auto answer = promise->get_future();
+      {
+        const std::lock_guard lock(control);
+        if (!worker->post([promise, make](path::Path& path, Tick) { promise->set_value(make(path)); })) continue;
+      }
+      if (answer.wait_for(kPatience) == std::future_status::ready) take(answer.get());
+    }
+  }
   std::string name_of(std::uint32_t id) const {
     for (const auto& [name, number] : service_ids) {
       if (number == id) return name;
@@ -510,28 +524,44 @@ std::vector<TraceEntry> Engine::take_trace() {
 }
 
 std::vector<FlowEntry> Engine::flows(std::uint32_t limit) {
-  constexpr std::chrono::seconds kPatience{2};
   std::vector<FlowEntry> out;
-  for (auto& worker : impl_->workers) {
-    auto answer = std::make_shared<std::promise<std::vector<path::FlowView>>>();
-    auto views = answer->get_future();
-    {
-      const std::lock_guard lock(impl_->control);
-      const bool is_posted = worker->post([answer, limit](path::Path& path, Tick) {
+  const Tick now = clock_now();
+  impl_->ask<std::vector<path::FlowView>>(
+      [limit](path::Path& path) {
         std::vector<path::FlowView> taken;
         path.each_flow([&](const path::FlowView& view) {
           taken.push_back(view);
           return taken.size() < limit;
         });
-        answer->set_value(std::move(taken));
+        return taken;
+      },
+      [&](const std::vector<path::FlowView>& views) {
+        for (const path::FlowView& view : views) {
+          if (out.size() < limit) out.push_back(to_entry(view, now, impl_->name_of(view.service)));
+        }
       });
-      if (!is_posted) continue;
-    }
-    if (views.wait_for(kPatience) != std::future_status::ready) continue;
-    const Tick now = clock_now();
-    for (const path::FlowView& view : views.get()) {
-      if (out.size() < limit) out.push_back(to_entry(view, now, impl_->name_of(view.service)));
-    }
+  return out;
+}
+
+std::vector<FailureReport> Engine::failures() {
+  using Copies = std::vector<std::pair<std::uint32_t, path::ServiceFailures>>;
+  std::map<std::uint32_t, std::vector<path::ServiceFailures>> by_service;
+  impl_->ask<Copies>(
+      [](path::Path& path) {
+        Copies copies;
+        const path::FailureBook& book = path.failures();
+        for (std::uint32_t id = 0; id < book.size(); ++id) {
+          if (book[id] != nullptr) copies.emplace_back(id, *book[id]);
+        }
+        return copies;
+      },
+      [&](const Copies& copies) {
+        for (const auto& [id, failures] : copies) by_service[id].push_back(failures);
+      });
+  std::vector<FailureReport> out;
+  for (const auto& [id, parts] : by_service) {
+    FailureReport report = to_report(parts, clock_now(), impl_->name_of(id));
+    if (!report.reasons.empty()) out.push_back(std::move(report));
   }
   return out;
 }

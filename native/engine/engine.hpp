@@ -60,6 +60,27 @@ struct FlowEntry {
   std::uint32_t up_since_ms = 0, custodies = 0;   // how long `up` has been so; how often it has been in custody
 };
 
+/// A failed handshake.
+struct FailureSample {
+  std::uint64_t ago_ms = 0;
+  std::string client;       // "address:port"
+  std::string server_name;  // SNI; printable, cut at 63 bytes
+  std::string reason;       // as in the counters, without "handshake_"
+  std::uint32_t alert = 0;  // sent or received; 0: none
+  std::string detail;
+};
+
+/// Failed handshakes of one service: since the start by reason, and the last ones, newest first.
+struct FailureReport {
+  std::string service;
+  struct Reason {
+    std::string name;
+    std::uint64_t count = 0;
+  };
+  std::vector<Reason> reasons;        // those there were
+  std::vector<FailureSample> recent;  // at most 16 for each worker, one a millisecond
+};
+
 struct StartReport {
   std::vector<port::PortReport> ports;   // in the order of EngineConfig::interfaces
   std::string aead;                      // backend in use
@@ -83,6 +104,8 @@ class Engine {
   void trace(std::uint32_t capacity);
   std::vector<TraceEntry> take_trace();
   [[nodiscard]] std::vector<FlowEntry> flows(std::uint32_t limit);
+  /// Of every service that had any.
+  [[nodiscard]] std::vector<FailureReport> failures();
   /// Every server with its state and sessions; those that were taken out while flows of theirs last, too.
   [[nodiscard]] std::vector<ServerEntry> servers() const;
   /// New flows for a server, or none while the old ones end. Stays over reloads. Errors: no such server.

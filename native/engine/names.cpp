@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
+
 namespace cutwater::engine {
 namespace {
 
@@ -156,6 +158,27 @@ TraceEntry to_entry(const splice::TraceRecord& r, std::uint64_t since_us) {
           .first_record = r.first_record,
           .last_record = r.last_record,
           .note = text_of(r.note)};
+}
+
+FailureReport to_report(const std::vector<path::ServiceFailures>& parts, Tick now, const std::string& service) {
+  FailureReport report{.service = service, .reasons = {}, .recent = {}};
+  for (std::size_t reason = 1; reason < secure::kHandshakeFailures; ++reason) {
+    std::uint64_t count = 0;
+    for (const path::ServiceFailures& part : parts) count += part.count(reason);
+    if (count != 0) report.reasons.push_back({std::string(secure::to_string(static_cast<secure::HandshakeFailure>(reason))), count});
+  }
+  for (const path::ServiceFailures& part : parts) {
+    part.each_sample([&](const path::FailureSample& s) {
+      report.recent.push_back({.ago_ms = now <= s.at ? 0 : (now - s.at) / 1000,
+                               .client = to_text(s.client, s.client_port),
+                               .server_name = std::string(s.server_name.view()),
+                               .reason = std::string(secure::to_string(s.reason)),
+                               .alert = s.alert,
+                               .detail = std::string(s.detail.view())});
+    });
+  }
+  std::stable_sort(report.recent.begin(), report.recent.end(), [](const FailureSample& a, const FailureSample& b) { return a.ago_ms < b.ago_ms; });
+  return report;
 }
 
 FlowEntry to_entry(const path::FlowView& v, Tick now, const std::string& service) {

@@ -15,6 +15,8 @@ std::string to_text(const IpAddress& address);
 std::string to_text(const IpAddress& address, std::uint16_t port);  // 192.0.2.1:443, [2001:db8::1]:443
 Event to_event(const EventNote& note, std::uint64_t since_us, const std::string& service);
 TraceEntry to_entry(const splice::TraceRecord& record, std::uint64_t since_us);
+/// `parts`: what each worker has of one service.
+FailureReport to_report(const std::vector<path::ServiceFailures>& parts, Tick now, const std::string& service);
 FlowEntry to_entry(const path::FlowView& view, Tick now, const std::string& service);
 
 }  // namespace cutwater::engine

@@ -36,18 +36,45 @@ std::uint16_t choose_suite(const RetryProfile& profile, const U16List& offered) 
   return 0;
 }
 
+// GnuTLS (3.8 at least) refuses a HelloRetryRequest that names no group, though RFC 9846 allows one that only brings a cookie;
+// it sends two shares. Of clients with just these two we ask a third group's.
+bool needs_group_named(const ClientHello& hello) noexcept {
+  constexpr std::uint16_t kP256 = 0x0017, kX25519 = 0x001d;
+  std::size_t shares = 0;
+  bool has_p256 = false, has_x25519 = false;
+  for (const KeyShare share : hello.key_shares) {
+    ++shares;
+    has_p256 = has_p256 || share.group == kP256;
+    has_x25519 = has_x25519 || share.group == kX25519;
+  }
+  return shares == 2 && has_p256 && has_x25519;
+}
+
 /// The first share of a group that both know, in the client's order, as the TLS library takes them; else our first group.
 std::uint16_t choose_group(const RetryProfile& profile, const ClientHello& hello, bool& asks_for_share) noexcept {
   const auto is_ours = [&](std::uint16_t group) { return std::find(profile.groups.begin(), profile.groups.end(), group) != profile.groups.end(); };
+  const auto is_shared = [&](std::uint16_t group) {
+    for (const KeyShare share : hello.key_shares) {
+      if (share.group == group) return true;
+    }
+    return false;
+  };
+  const auto unshared = [&]() -> std::uint16_t {
+    for (const std::uint16_t group : profile.groups) {
+      if (hello.groups.contains(group) && !is_shared(group)) return group;
+    }
+    return 0;
+  };
+  asks_for_share = true;
+  if (needs_group_named(hello)) {
+    if (const std::uint16_t group = unshared(); group != 0) return group;
+  }
   asks_for_share = false;
   for (const KeyShare share : hello.key_shares) {
     if (is_ours(share.group) && hello.groups.contains(share.group)) return share.group;
   }
   asks_for_share = true;
-  for (const std::uint16_t group : profile.groups) {
-    if (hello.groups.contains(group)) return group;
-  }
-  return 0;
+  return unshared();
 }
 
 class Writer {

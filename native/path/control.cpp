@@ -133,6 +133,8 @@ void Path::configure(std::shared_ptr<const Services> services) noexcept {
   for (const Service& service : services->list) {
     if (s.hello_rules.size() <= service.id) s.hello_rules.resize(service.id + 1U);
     s.hello_rules[service.id] = &service.hello;
+    if (s.failures.size() <= service.id) s.failures.resize(service.id + 1U);
+    if (s.failures[service.id] == nullptr) s.failures[service.id] = std::make_unique<ServiceFailures>();
   }
   RouteSet set;
   set.services = services;
@@ -172,6 +174,7 @@ Side Path::side_of(Bytes packet) const noexcept {
 const Counters& Path::counters() const noexcept { return impl_->state.counters; }
 void Path::set_trace(splice::TraceSink* sink) noexcept { impl_->state.r.trace = sink; }
 void Path::set_events(EventSink* sink) noexcept { impl_->state.events = sink; }
+const FailureBook& Path::failures() const noexcept { return impl_->state.failures; }
 std::uint32_t Path::live_flows() const noexcept {
   const State& s = impl_->state;
   return s.flows.live() - static_cast<std::uint32_t>(s.awake.size()) + s.half_open.live();

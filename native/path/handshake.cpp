@@ -4,6 +4,7 @@
 // Implements: A5, H2, H4, H8, H10.
 #include <algorithm>
 
+#include "hello/client_hello.hpp"
 #include "path/state.hpp"
 #include "record/deframer.hpp"
 #include "splice/close.hpp"
@@ -52,8 +53,23 @@ void tell(State& s, const Flow& f, FlowEvent event) noexcept {
   s.events->event(event);
 }
 
+// What its hello said, as far as it is there.
+void name_client(State& s, const Flow& f, FailureSample& sample) noexcept {
+  if (const Handshake* h = handshake_of(s, f)) return sample.server_name.assign(h->server_name);
+  if (!is_half_open(f)) return;
+  const auto hello = hello::parse_client_hello(hello::message_of(half_open_of(s, f).assembly, s.blocks));
+  if (hello) sample.server_name.assign(hello->server_name);
+}
+
 void count_failure(State& s, const Flow& f, HandshakeFailure failure, std::uint8_t alert, const std::string* text) noexcept {
   s.counters.add_handshake_failure(static_cast<std::size_t>(failure));
+  const std::uint32_t service = f.route->service_id;
+  if (service < s.failures.size() && s.failures[service] != nullptr) {
+    FailureSample sample{.at = s.r.now, .client = f.client.address, .client_port = f.client.port, .reason = failure, .alert = alert};
+    name_client(s, f, sample);
+    if (text != nullptr) sample.detail.assign(*text);
+    s.failures[service]->add(sample);
+  }
   FlowEvent event;
   event.kind = FlowEvent::Kind::handshake_failed;
   event.reset = Reset::handshake_failed;
@@ -279,6 +295,8 @@ bool start_handshake(State& s, Flow& f, Bytes hello, hello::Turn turn) noexcept 
   if (!has_room_for_flow(s)) return refuse_handshake(s, f, HandshakeFailure::overload, number(record::Alert::internal_error)), false;
   std::vector<std::uint8_t> records;
   record_hello(hello, records);
+  const auto parsed = hello::parse_client_hello(hello);  // it was sound before; here for its name, should it fail
+  std::string server_name(parsed ? parsed->server_name : std::string_view{});
   promote(s, f);
   Handshake* h = take_handshake(s, f);
   if (h == nullptr) return refuse_handshake(s, f, HandshakeFailure::overload, number(record::Alert::internal_error)), false;
@@ -286,6 +304,7 @@ bool start_handshake(State& s, Flow& f, Bytes hello, hello::Turn turn) noexcept 
   auto request = make_request(f, turn == hello::Turn::first ? secure::Request::Kind::start : secure::Request::Kind::start_retried);
   request->bytes = std::move(records);
   h->hello_bytes = static_cast<std::uint32_t>(request->bytes.size());
+  h->server_name = std::move(server_name);
   return post(s, f, std::move(request));
 }
 

@@ -11,6 +11,7 @@
 #include "base/siphash.hpp"
 #include "base/tick.hpp"
 #include "hello/hello_blocks.hpp"
+#include "path/failures.hpp"
 #include "path/services.hpp"
 #include "port/chunk_pool.hpp"
 #include "record/aead.hpp"
@@ -112,6 +113,8 @@ class Path {
   /// Calls visit(view) for each flow until it returns false. For people, not for packets.
   void each_flow(const std::function<bool(const FlowView&)>& visit);
 
+  /// Failed handshakes of each service since the start. For people, not for packets.
+  [[nodiscard]] const FailureBook& failures() const noexcept;
   [[nodiscard]] std::uint32_t live_flows() const noexcept;
   /// Clients that have proved nothing yet, hellos in line for a processor, and blocks that hold hellos.
   struct HelloLoad {

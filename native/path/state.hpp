@@ -30,7 +30,8 @@ struct Handshake {
   // Proxy mode (connect.cpp).
   bool is_connecting = false;         // TLS is up, the processor is done
   static constexpr std::size_t kMaxTried = 4;
-  std::string server_name, protocol;  // what the client agreed on: SNI, ALPN
+  std::string server_name;            // SNI, as the hello had it
+  std::string protocol;               // ALPN, as the client agreed on it
   std::uint32_t pool = 0;             // of the listener: whom it may be given to
   std::array<std::uint32_t, kMaxTried> tried{};
   std::uint8_t tried_count = 0;       // servers asked, the current one included, by their places in the pool
@@ -117,6 +118,7 @@ struct State {
   std::shared_ptr<const Services> services;
   std::vector<const HelloRules*> hello_rules;  // by service id, into `services`
   Pressure pressure;
+  FailureBook failures;
   hello::Triage triage;
   hello::KnownClients known;
   std::vector<splice::Flow*> awake;  // half-open clients that have a Flow until the burst ends

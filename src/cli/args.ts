@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 
 import { check } from './check.js'
-import { admit, flows, reload, servers, stats, trace } from './control.js'
+import { admit, failures, flows, reload, servers, stats, trace } from './control.js'
 import { demo } from './demo.js'
 import { doctor } from './doctor.js'
 import { CommandLineError } from './command-line-error.js'
@@ -126,6 +126,11 @@ function addControl(program: Command, done: (code: ExitCode) => void): void {
     .option('--packets <number>', 'stop after so many', toCount, 1_000)
     .action(async (options: ControlFlags & { packets: number }) => {
       done(await trace({ ...options, control: options.control }))
+    })
+  command('failures', 'say why handshakes failed, by service, with the last of them')
+    .option('--service <name>', 'only this service')
+    .action(async (options: ControlFlags & { service?: string }) => {
+      done(await failures({ ...options, control: options.control, service: options.service }))
     })
   command('servers', 'list the servers with their state and sessions').action(async (options: ControlFlags) => {
     done(await servers({ ...options, control: options.control }))

@@ -1,6 +1,6 @@
-/** `cutwater stats | flows | servers | trace | reload | drain | enable`: questions to a running appliance. */
+/** `cutwater stats | flows | failures | servers | trace | reload | drain | enable`: questions to a running appliance. */
 import { ask } from '../control/client.js'
-import type { FlowEntry, ServerEntry, TraceEntry } from '../native/contract.js'
+import type { FailureReport, FlowEntry, ServerEntry, TraceEntry } from '../native/contract.js'
 import { exitCodes, type ExitCode } from './exit-code.js'
 import { formatTable, printJson, printLine } from './print.js'
 import { controlPathOf } from './run.js'
@@ -97,6 +97,33 @@ export async function servers(options: ControlOptions): Promise<ExitCode> {
     one.failures,
   ])
   printLine(formatTable(headings, rows))
+  return exitCodes.ok
+}
+
+/** Why handshakes failed: how often for which reason, and the last ones. */
+export async function failures(options: ControlOptions & { readonly service: string | undefined }): Promise<ExitCode> {
+  const all = (await collect(ask(pathOf(options), { command: 'failures' }))) as FailureReport[]
+  const reports = all.filter(({ service }) => options.service === undefined || service === options.service)
+  if (options.json) {
+    printJson(reports)
+    return exitCodes.ok
+  }
+  const reasons = reports.flatMap(({ service, reasons }) => reasons.map(({ name, count }) => [service, name, count]))
+  printLine(formatTable(['service', 'reason', 'handshakes'], reasons))
+  const recent = reports.flatMap(({ service, recent }) =>
+    recent.map((one) => [
+      service,
+      Math.round(one.agoMs / 1_000),
+      one.client,
+      one.serverName,
+      one.reason,
+      one.alert === 0 ? '' : one.alert,
+      one.detail,
+    ]),
+  )
+  if (recent.length === 0) return exitCodes.ok
+  printLine('')
+  printLine(formatTable(['service', 's ago', 'client', 'name', 'reason', 'alert', 'detail'], recent))
   return exitCodes.ok
 }
 

@@ -118,6 +118,9 @@ async function* answerWith(
     case 'reload':
       yield await reload()
       return
+    case 'failures':
+      yield* appliance.failures()
+      return
     case 'servers':
       yield* appliance.servers()
       return

@@ -14,6 +14,7 @@ const requestSchema = z.discriminatedUnion('command', [
   z.strictObject({ command: z.literal('trace'), packets: z.int().min(1).max(1_000_000) }),
   z.strictObject({ command: z.literal('reload') }),
   z.strictObject({ command: z.literal('servers') }),
+  z.strictObject({ command: z.literal('failures') }),
   z.strictObject({ command: z.literal('drain'), service: z.string(), server: z.string() }),
   z.strictObject({ command: z.literal('enable'), service: z.string(), server: z.string() }),
 ])

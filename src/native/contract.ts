@@ -226,6 +226,26 @@ export interface FlowEntry {
   readonly custodies: number
 }
 
+/** Failed handshakes of one service since the start. */
+export interface FailureReport {
+  readonly service: string
+  /** How many for which reason: the counters' names without "handshake_". */
+  readonly reasons: readonly { readonly name: string; readonly count: number }[]
+  /** The last ones, newest first: at most 16 for each worker, and one a millisecond. */
+  readonly recent: readonly FailureSample[]
+}
+
+export interface FailureSample {
+  readonly agoMs: number
+  readonly client: string
+  /** SNI, cut at 63 bytes; "" when there was none or it was not read. */
+  readonly serverName: string
+  readonly reason: string
+  /** The alert sent or received; 0: none. */
+  readonly alert: number
+  readonly detail: string
+}
+
 export interface ServerEntry {
   readonly service: string
   readonly name: string
@@ -259,6 +279,7 @@ export interface NativeEngine {
   trace(capacity: number): void
   takeTrace(): TraceEntry[]
   flows(limit: number): FlowEntry[]
+  failures(): FailureReport[]
   servers(): ServerEntry[]
   admit(service: string, server: string, admission: 'enabled' | 'draining'): void
   /** Returns whether that is news. */

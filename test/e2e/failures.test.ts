@@ -212,6 +212,27 @@ describe.each(kPorts)('failures over %s', (port) => {
     })
   })
 
+  it('says of each service why handshakes failed, and whose the last ones were (H9)', async () => {
+    await attempt('shop', ['handshake'], { version: '1.3', name: 'nobody.example' })
+    await attempt('node', ['handshake', 'readToEnd'], { version: '1.2' })
+    const reports = new Map((await lab.appliance.failures()).map((report) => [report.service, report]))
+    const shop = reports.get('shop-v4')!
+    expect(shop.reasons.map(({ name }) => name)).toContain('unknown_name')
+    expect(shop.reasons.map(({ name }) => name)).not.toContain('client_certificate_missing')
+    expect(shop.recent[0]).toMatchObject({
+      reason: 'unknown_name',
+      serverName: 'nobody.example',
+      alert: 112,
+      client: expect.stringMatching(/^198\.51\.100\.2:\d+$/) as string,
+    })
+    expect(reports.get('node-v4')!.recent[0]).toMatchObject({ reason: 'client_certificate_missing', alert: 40 })
+    expect(reports.has('absent-v4')).toBe(false)
+    const { stdout } = await lab.appliance.command('failures', '--service', 'shop-v4')
+    expect(stdout).toMatch(/shop-v4 +unknown_name +\d+/)
+    expect(stdout).toContain('nobody.example')
+    expect(stdout).not.toContain('node-v4')
+  })
+
   it('chooses the certificate by SNI (A5)', async () => {
     const subjectFor = async (name: string): Promise<string> => {
       const { address, port: tlsPort } = lab.target('odd')

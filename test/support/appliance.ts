@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import type { ServiceInput } from '../../src/config/schema.js'
 import { ask } from '../../src/control/client.js'
-import type { FlowEntry, ServerEntry } from '../../src/native/contract.js'
+import type { FailureReport, FlowEntry, ServerEntry } from '../../src/native/contract.js'
+import { runCommand } from '../../src/demo/command.js'
 import type { CommandResult, RunningProcess } from '../../src/demo/command.js'
 import type { Network } from '../../src/demo/network.js'
 import { startStandIn } from './stand-in.js'
@@ -94,6 +95,17 @@ export class Appliance {
     const entries: FlowEntry[] = []
     for await (const line of ask(this.#control, { command: 'flows', limit: 100_000 })) entries.push(line as FlowEntry)
     return entries
+  }
+
+  async failures(): Promise<FailureReport[]> {
+    const reports: FailureReport[] = []
+    for await (const line of ask(this.#control, { command: 'failures' })) reports.push(line as FailureReport)
+    return reports
+  }
+
+  /** Runs `cutwater COMMAND …` against it. */
+  command(command: string, ...args: readonly string[]): Promise<CommandResult> {
+    return runCommand([...commandLine, command, '--control', this.#control, ...args])
   }
 
   async servers(): Promise<ServerEntry[]> {

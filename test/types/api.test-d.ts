@@ -9,6 +9,7 @@ import {
   CutwaterError,
   defineConfig,
   type ErrorCode,
+  type FailureReport,
   type FlowEntry,
   type FlowEvent,
   rates,
@@ -58,6 +59,7 @@ describe('appliance', () => {
     expectTypeOf<Appliance['snapshots']>().returns.toExtend<AsyncIterable<Snapshot>>()
     expectTypeOf<Appliance['events']>().returns.toExtend<AsyncIterable<FlowEvent>>()
     expectTypeOf<Appliance['flows']>().returns.toEqualTypeOf<FlowEntry[]>()
+    expectTypeOf<Appliance['failures']>().returns.toEqualTypeOf<FailureReport[]>()
     expectTypeOf<Appliance['apply']>().returns.resolves.toEqualTypeOf<Applied>()
     expectTypeOf<Applied['actions']>().toEqualTypeOf<readonly Action[]>()
   })

@@ -112,7 +112,7 @@ describe('usage', () => {
     expect(ended.status).toBe(status)
   })
 
-  it.each(['run', 'check', 'doctor', 'stats', 'flows', 'trace', 'reload'])(
+  it.each(['run', 'check', 'doctor', 'stats', 'flows', 'failures', 'trace', 'reload'])(
     '%s --help lists options and exit codes',
     (name) => {
       const { status, stdout } = cutwater(name, '--help')
