@@ -9,7 +9,7 @@ import { diff, type Wanted } from './config/diff.js'
 import { parseConfig, readConfig } from './config/parse.js'
 import type { ConfigInput } from './config/schema.js'
 import { CutwaterError } from './errors.js'
-import { type Identities, readIdentities, wipeKeys } from './identity/service-identity.js'
+import { type Identities, keyCustody, readIdentities, wipeKeys } from './identity/service-identity.js'
 import { callNative, createEngine } from './native/binding.js'
 import type {
   FailureReport,
@@ -259,8 +259,7 @@ export class Appliance {
 
 async function load(source: ConfigSource): Promise<{ config: Config; identities: Identities }> {
   const config = typeof source === 'string' ? await readConfig(source) : parseConfig(source)
-  const keys = config.secure.place === 'process' ? 'named' : 'read'
-  return { config, identities: await readIdentities(config, new Date(), keys) }
+  return { config, identities: await readIdentities(config, new Date(), keyCustody(config.secure.place)) }
 }
 
 function toWanted(config: Config, { services }: Identities): Wanted {

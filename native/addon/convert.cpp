@@ -171,6 +171,7 @@ EngineConfig to_config(const Field& field) {
           .secure_place = field["securePlace"].choice<secure::Place>(
               {{"thread", secure::Place::thread}, {"process", secure::Place::process}}),
           .secure_program = field["secureProgram"].text(),
+          .secure_arguments = field["secureArguments"].list([](const Field& word) { return word.text(); }),
           .max_flows = field["maxFlows"].integer<std::uint32_t>(),
           .max_half_open = field["maxHalfOpen"].integer<std::uint32_t>(),
           .chunks = field["chunks"].integer<std::uint32_t>(),

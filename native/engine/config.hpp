@@ -71,6 +71,7 @@ struct EngineConfig {
   std::uint32_t secure_threads = 1;
   secure::Place secure_place = secure::Place::thread;
   std::string secure_program;           // the path of cutwater-secure, for Place::process
+  std::vector<std::string> secure_arguments;  // that it is started with besides its number of threads
   std::uint32_t max_flows = 65'536;     // per worker
   std::uint32_t max_half_open = 65'536; // per worker
   std::uint32_t chunks = 16'384;        // per worker; 4 KiB each (a quarter of them, of 16 KiB, with a large MTU)

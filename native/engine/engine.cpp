@@ -224,7 +224,8 @@ std::string Engine::Impl::start_secure() {
                                                              .wake = [this](std::uint32_t link) { if (link < workers.size()) workers[link]->wake(); },
                                                              .key_log_path = config.key_log_path,
                                                              .place = config.secure_place,
-                                                             .program = config.secure_program});
+                                                             .program = config.secure_program,
+                                                             .arguments = config.secure_arguments});
   if (secure->failure().empty()) return {};
   return (is_process ? "secure: " : "keyLog: ") + secure->failure();
 }

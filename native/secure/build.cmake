@@ -6,7 +6,7 @@ foreach(name EVP_KDF_fetch EVP_KDF_derive EVP_Q_mac)
 endforeach()
 
 # The secure processors as a process of their own, beside the add-on.
-add_executable(cutwater-secure native/processor/main.cpp)
+add_executable(cutwater-secure native/processor/main.cpp native/processor/bridge.cpp native/processor/remote.cpp)
 target_link_libraries(cutwater-secure PRIVATE cutwater)
 set(CUTWATER_SECURE_FOLDER ${CMAKE_BINARY_DIR})
 if(CMAKE_JS_INC)

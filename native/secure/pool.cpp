@@ -143,6 +143,7 @@ void Pool::Impl::make_thread(std::size_t index) {
 std::string Pool::Impl::start_process() {
   process = std::make_unique<ProcessorProcess>(ProcessorProcessConfig{
       .program = config.program,
+      .arguments = config.arguments,
       .threads = static_cast<std::uint32_t>(threads.size()),
       .lanes = config.links,
       .max_handshakes = config.max_handshakes,

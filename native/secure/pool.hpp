@@ -60,6 +60,7 @@ struct PoolConfig {
   std::string key_log_path = {};                      // SSLKEYLOGFILE-style output, only when configured
   Place place = Place::thread;
   std::string program = {};                           // of cutwater-secure, for Place::process
+  std::vector<std::string> arguments = {};            // that it is started with besides its number of threads
   std::uint64_t process_patience_us = 5'000'000;      // a process that owes an answer for so long hangs, and is ended
 };
 

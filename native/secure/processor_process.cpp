@@ -134,11 +134,14 @@ std::string ProcessorProcess::Impl::spawn(std::vector<Pair>& pairs) {
   ::posix_spawnattr_setsigmask(&attributes, &none);
   // A process group of its own: what a terminal sends to the dataplane's ends the dataplane in good order, and it this.
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-  std::string threads = std::to_string(config.threads), name = "cutwater-secure";
-  char* const argv[] = {name.data(), threads.data(), nullptr};
+  std::vector<std::string> words{"cutwater-secure", std::to_string(config.threads)};
+  words.insert(words.end(), config.arguments.begin(), config.arguments.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
   char* const no_environment[] = {nullptr};
   pid_t child = 0;
-  const int error = ::posix_spawn(&child, config.program.c_str(), files.get(), &attributes, argv, no_environment);
+  const int error = ::posix_spawn(&child, config.program.c_str(), files.get(), &attributes, argv.data(), no_environment);
   ::posix_spawnattr_destroy(&attributes);
   if (error != 0) return config.program + ": " + std::strerror(error);
   pid.store(child, std::memory_order_release);

@@ -16,6 +16,7 @@ namespace cutwater::secure {
 
 struct ProcessorProcessConfig {
   std::string program;               // the path of cutwater-secure
+  std::vector<std::string> arguments = {};  // besides the number of threads
   std::uint32_t threads = 1;
   std::uint32_t lanes = 1;
   std::uint32_t max_handshakes = 0;

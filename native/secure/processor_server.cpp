@@ -36,8 +36,10 @@ void wait_for(const FrameSocket& socket, int stop_file, int timeout_ms, bool may
 }
 
 /// Returns: an empty string, or why the key could not be read.
-std::string read_key_file(CertificatePem& certificate) {
-  const std::string& path = certificate.key_name;
+std::string read_key_file(CertificatePem& certificate, const std::string& folder) {
+  const std::string& name = certificate.key_name;
+  // Who is on another host says which key, not which file of this one.
+  const std::string path = folder.empty() ? name : folder + "/" + name.substr(name.rfind('/') + 1);
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return path + ": " + std::strerror(errno);
   struct stat about {};
@@ -58,9 +60,9 @@ std::string read_key_file(CertificatePem& certificate) {
 /// The keys of one set of options, in memory only as long as the contexts are made from them.
 class WithKeys {
  public:
-  explicit WithKeys(ServiceTls& service) : service_(service) {
+  WithKeys(ServiceTls& service, const std::string& folder) : service_(service) {
     for (CertificatePem& certificate : service_.certificates) {
-      if (failure_.empty()) failure_ = read_key_file(certificate);
+      if (failure_.empty()) failure_ = read_key_file(certificate, folder);
     }
   }
   WithKeys(const WithKeys&) = delete;
@@ -139,8 +141,8 @@ class Service {
 /// The control connection: greeting, options, their verdicts.
 class Control {
  public:
-  Control(int file, const std::vector<int>& data_files)
-      : socket_(file, kMaxControlFrameBytes), data_files_(data_files), stop_file_(::eventfd(0, EFD_CLOEXEC)) {
+  Control(int file, const std::vector<int>& data_files, const std::string& keys)
+      : socket_(file, kMaxControlFrameBytes), data_files_(data_files), keys_(keys), stop_file_(::eventfd(0, EFD_CLOEXEC)) {
     shared_.clock = steady_now;
     resumption_ = std::make_shared<Resumption>(steady_now);
   }
@@ -182,6 +184,11 @@ class Control {
       (void)socket_.flush();
       return false;
     }
+    if (!keys_.empty() && !greeting.key_log_path.empty()) {
+      write_verdict(socket_.out(), "keyLog: not with processors on another host");
+      (void)socket_.flush();
+      return false;
+    }
     is_greeted_ = true;
     shared_.max_handshakes = greeting.max_handshakes;
     if (!greeting.key_log_path.empty()) key_log_ = std::make_unique<KeyLog>(greeting.key_log_path);
@@ -195,15 +202,15 @@ class Control {
     return true;
   }
 
-  static std::string judge(ServiceTls& service) {
-    const WithKeys keys(service);
+  std::string judge(ServiceTls& service) const {
+    const WithKeys keys(service, keys_);
     return keys.failure().empty() ? check(service) : keys.failure();
   }
 
   std::string configure(std::uint32_t index, ServiceTls& service) {
     constexpr std::uint32_t kMaxServices = 65'536;
     if (index >= kMaxServices) return service.name + ": more services than there can be";
-    const WithKeys keys(service);
+    const WithKeys keys(service, keys_);
     if (!keys.failure().empty()) return keys.failure();
     auto built = ServiceContext::build(service, resumption_);
     if (!built) return built.error();
@@ -213,6 +220,7 @@ class Control {
 
   FrameSocket socket_;
   std::vector<int> data_files_;
+  std::string keys_;
   int stop_file_;
   bool is_greeted_ = false;
   std::atomic<bool> is_stopping_{false};
@@ -225,9 +233,9 @@ class Control {
 
 }  // namespace
 
-int serve_processor(int control_file, const std::vector<int>& data_files) {
+int serve_processor(int control_file, const std::vector<int>& data_files, const std::string& keys) {
   start_openssl();
-  Control control(control_file, data_files);
+  Control control(control_file, data_files, keys);
   return control.run();
 }
 

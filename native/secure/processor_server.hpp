@@ -13,7 +13,8 @@ namespace cutwater::secure {
 inline constexpr int kControlFile = 3;
 inline constexpr int kFirstDataFile = 4;
 
-/// Serves until the control connection ends. Returns: the process's exit code.
-int serve_processor(int control_file, const std::vector<int>& data_files);
+/// Serves until the control connection ends. `keys`: the folder in which key files are found, by the last part of the names that
+/// options give; empty: they are where the names say. Returns: the process's exit code.
+int serve_processor(int control_file, const std::vector<int>& data_files, const std::string& keys = {});
 
 }  // namespace cutwater::secure

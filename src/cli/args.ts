@@ -7,6 +7,7 @@ import { demo } from './demo.js'
 import { doctor } from './doctor.js'
 import { CommandLineError } from './command-line-error.js'
 import type { ExitCode } from './exit-code.js'
+import { processor, type ProcessorOptions } from './processor.js'
 import { run } from './run.js'
 import { packageVersion } from './version.js'
 
@@ -29,6 +30,7 @@ export function buildProgram(done: (code: ExitCode) => void): Command {
   addCheck(program, done)
   addDoctor(program, done)
   addDemo(program, done)
+  addProcessor(program, done)
   addControl(program, done)
   return program
 }
@@ -94,6 +96,21 @@ function addDemo(program: Command, done: (code: ExitCode) => void): void {
     .helpOption(false)
     .action(async (args: string[]) => {
       done(await demo(args))
+    })
+}
+
+function addProcessor(program: Command, done: (code: ExitCode) => void): void {
+  program
+    .command('processor')
+    .description('work on TLS handshakes for appliances on other hosts, with private keys that stay here')
+    .requiredOption('--listen <address:port>', 'where appliances connect')
+    .requiredOption('--certificate <file>', 'proves to appliances who this is')
+    .requiredOption('--key <file>', 'its private key')
+    .requiredOption('--ca <file>', "the issuer of appliances' certificates: whoever has one may use the keys")
+    .requiredOption('--keys <folder>', 'private keys of services, found by file name')
+    .addHelpText('after', exitCodeHelp)
+    .action(async (options: ProcessorOptions) => {
+      done(await processor(options))
     })
 }
 

@@ -12,7 +12,11 @@ export interface CheckOptions {
 
 export async function check({ config: file, json }: CheckOptions): Promise<ExitCode> {
   const config = await readConfig(file)
-  const { services, warnings } = await readIdentities(config)
+  const { services, warnings } = await readIdentities(
+    config,
+    new Date(),
+    config.secure.place === 'remote' ? 'elsewhere' : 'read',
+  )
   wipeKeys(services)
   const listed = [...config.services].map(([name, { mode, listen, servers }]) => ({
     name,

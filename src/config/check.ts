@@ -257,9 +257,25 @@ function checkClientAuth({ clientAuth, clientCa }: WrittenService['tls']): Probl
   return []
 }
 
+function checkSecure({ secure: { place, remote } }: Written): Problem[] {
+  if (place === 'remote' && remote === undefined) {
+    return [{ path: ['secure', 'remote'], message: 'missing: place "remote" needs the address and certificates' }]
+  }
+  if (place !== 'remote' && remote !== undefined) {
+    return [{ path: ['secure', 'remote'], message: `has no effect with place "${place}"` }]
+  }
+  return []
+}
+
 /** Problems between the services, and of the whole. */
 export function checkWhole(written: Written): Problem[] {
-  return [...checkCounts(written), ...checkListeners(written), ...checkDevices(written), ...checkCpus(written)]
+  return [
+    ...checkSecure(written),
+    ...checkCounts(written),
+    ...checkListeners(written),
+    ...checkDevices(written),
+    ...checkCpus(written),
+  ]
 }
 
 function checkCounts({ services, interfaces }: Written): Problem[] {

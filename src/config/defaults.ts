@@ -22,10 +22,26 @@ export interface Config {
   readonly services: ReadonlyMap<string, ServiceConfig>
   readonly workers: WorkersConfig
   /** Where TLS handshakes are worked on, and the private keys are. */
-  readonly secure: { readonly place: 'thread' | 'process' }
+  readonly secure: SecureConfig
   readonly aead: 'ipsec-mb' | 'openssl' | 'fastest'
   readonly keyLogPath: string | undefined
   readonly metrics: Endpoint | undefined
+}
+
+export interface SecureConfig {
+  readonly place: 'thread' | 'process' | 'remote'
+  readonly remote: RemoteConfig | undefined
+}
+
+/** Secure processors on another host. */
+export interface RemoteConfig {
+  /** "host:port". */
+  readonly address: string
+  /** That its certificate must have. */
+  readonly name: string
+  readonly certificatePath: string
+  readonly keyPath: string
+  readonly caPath: string
 }
 
 export interface Endpoint {
@@ -210,7 +226,7 @@ export function toConfig(written: Written, directory: string): Config {
       chunks: written.chunks,
       busyPollUs: written.busyPoll === 'always' ? Infinity : Math.round(ms(written.busyPoll) * 1_000),
     },
-    secure: written.secure,
+    secure: toSecure(written.secure, directory),
     aead: written.aead ?? 'fastest',
     keyLogPath: written.keyLog === undefined ? undefined : resolve(directory, written.keyLog),
     metrics: written.metrics,
@@ -335,6 +351,21 @@ function toTls(tls: WrittenService['tls'], directory: string): TlsConfig {
     sessionLifetimeS: Math.round(ms(tls.sessionLifetime) / 1_000),
     tickets: tls.tickets,
     legacyRsaKeyExchange: tls.legacyRsaKeyExchange,
+  }
+}
+
+function toSecure({ place, remote }: Written['secure'], directory: string): SecureConfig {
+  if (remote === undefined) return { place, remote }
+  const { address, certificate, key, ca } = remote
+  return {
+    place,
+    remote: {
+      address,
+      name: remote.name ?? address.slice(0, address.lastIndexOf(':')),
+      certificatePath: resolve(directory, certificate),
+      keyPath: resolve(directory, key),
+      caPath: resolve(directory, ca),
+    },
   }
 }
 

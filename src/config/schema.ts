@@ -186,8 +186,18 @@ export const serviceSchema = mapping({
   tls: tlsSchema,
 })
 
+/** Secure processors on another host: where, and how both prove who they are. */
+export const remoteSchema = mapping({
+  address: text('"HOST:PORT"').regex(/^.+:\d{1,5}$/, 'expected "HOST:PORT"'),
+  name: text('the name in its certificate').optional(),
+  certificate: text('the path of a PEM file'),
+  key: text('the path of a PEM file'),
+  ca: text('the path of a PEM file'),
+})
+
 export const secureSchema = mapping({
-  place: choice(['thread', 'process']).default('thread'),
+  place: choice(['thread', 'process', 'remote']).default('thread'),
+  remote: remoteSchema.optional(),
 })
 
 export const metricsSchema = mapping({

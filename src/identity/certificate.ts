@@ -33,18 +33,25 @@ const certificatePattern = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFIC
  * Reads one certificate, but not its key: that is for the secure processor's eyes alone, and so is the question whether
  * they belong together. What the key file is like from outside says when it was renewed.
  */
-export async function readPublicIdentity(paths: CertificatePaths, now: Date): Promise<Findings<Identity>> {
+export async function readPublicIdentity(
+  paths: CertificatePaths,
+  now: Date,
+  keyIs: 'here' | 'elsewhere' = 'here',
+): Promise<Findings<Identity>> {
   const chain = await readPem(paths.certificatePath)
   const certificates = chain.value ? parseChain(chain.value, paths.certificatePath, now) : nothing<X509Certificate[]>()
   const problems = [...chain.problems, ...certificates.problems]
+  const warnings = [...certificates.warnings]
   let keyMark = ''
-  try {
-    const { ino, size, mtimeMs } = await stat(paths.keyPath)
-    keyMark = `${ino}:${size}:${mtimeMs}`
-  } catch (cause) {
-    problems.push(`${paths.keyPath}: ${reasonOf(cause)}`)
+  if (keyIs === 'here') {
+    try {
+      const { ino, size, mtimeMs } = await stat(paths.keyPath)
+      keyMark = `${ino}:${size}:${mtimeMs}`
+    } catch (cause) {
+      problems.push(`${paths.keyPath}: ${reasonOf(cause)}`)
+    }
+    warnings.push(...(await keyFileWarnings(paths.keyPath)))
   }
-  const warnings = [...certificates.warnings, ...(await keyFileWarnings(paths.keyPath))]
   if (problems.length > 0 || !chain.value) return { value: undefined, problems, warnings }
   return { value: { ...paths, chain: chain.value, key: new Uint8Array(), keyMark }, problems, warnings }
 }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 
 import type { Config, TlsConfig } from '../config/defaults.js'
 import { CutwaterError } from '../errors.js'
+import type { CertificatePaths } from '../config/defaults.js'
 import { type Identity, readIdentity, readIssuers, readPublicIdentity } from './certificate.js'
 
 export interface ServiceIdentity {
@@ -13,6 +14,13 @@ export interface ServiceIdentity {
   readonly digest: string
 }
 
+/** Who reads private keys: this process, the secure processors' process, or one on another host. */
+export type KeyCustody = 'read' | 'named' | 'elsewhere'
+
+export function keyCustody(place: 'thread' | 'process' | 'remote'): KeyCustody {
+  return place === 'thread' ? 'read' : place === 'process' ? 'named' : 'elsewhere'
+}
+
 export interface Identities {
   readonly services: ReadonlyMap<string, ServiceIdentity>
   readonly warnings: readonly string[]
@@ -20,16 +28,15 @@ export interface Identities {
 
 /**
  * Reads the files of every service. Wipe the keys with `wipeKeys` when they have been handed on. With `keys: 'named'` no
- * private key is read: the secure processor's process does that, and judges them.
+ * private key is read: the secure processor's process does that, and judges them; with 'elsewhere' the files are on another host.
  *
  * @throws CutwaterError CERTIFICATE_INVALID with one line for each problem.
  */
-export async function readIdentities(
-  config: Config,
-  now = new Date(),
-  keys: 'read' | 'named' = 'read',
-): Promise<Identities> {
-  const one = keys === 'read' ? readIdentity : readPublicIdentity
+export async function readIdentities(config: Config, now = new Date(), keys: KeyCustody = 'read'): Promise<Identities> {
+  const one =
+    keys === 'read'
+      ? readIdentity
+      : (paths: CertificatePaths, at: Date) => readPublicIdentity(paths, at, keys === 'named' ? 'here' : 'elsewhere')
   const read = await Promise.all(
     [...config.services].map(async ([name, { tls }]) => ({ name, ...(await readService(tls, now, one)) })),
   )

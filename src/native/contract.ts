@@ -138,6 +138,8 @@ export interface NativeConfig {
   readonly securePlace: 'thread' | 'process'
   /** The path of cutwater-secure. */
   readonly secureProgram: string
+  /** What it is started with besides the number of threads. */
+  readonly secureArguments: readonly string[]
   readonly maxFlows: number
   readonly maxHalfOpen: number
   readonly chunks: number

@@ -1,7 +1,7 @@
 /** From a checked configuration to the add-on's plain values. The shapes are contract.ts. */
 import { createHash } from 'node:crypto'
 
-import type { Config, ServiceConfig } from '../config/defaults.js'
+import type { Config, RemoteConfig, ServiceConfig } from '../config/defaults.js'
 import type { ServiceIdentity } from '../identity/service-identity.js'
 import { secureProgramPath } from './binding.js'
 import type { NativeConfig, NativeService } from './contract.js'
@@ -24,8 +24,10 @@ export function toNativeConfig(config: Config, identities: ReadonlyMap<string, S
     workers: workers.count,
     firstCpu: workers.firstCpu ?? -1,
     secureThreads: workers.secureThreads,
-    securePlace: config.secure.place,
+    // Processors on another host are to the engine a process that stands for them.
+    securePlace: config.secure.place === 'thread' ? 'thread' : 'process',
     secureProgram: secureProgramPath,
+    secureArguments: config.secure.remote === undefined ? [] : dialArguments(config.secure.remote),
     maxFlows: workers.maxFlows,
     maxHalfOpen: workers.maxHalfOpen,
     chunks: workers.chunks,
@@ -33,6 +35,10 @@ export function toNativeConfig(config: Config, identities: ReadonlyMap<string, S
     aead: config.aead === 'fastest' ? '' : config.aead,
     keyLogPath: config.keyLogPath ?? '',
   }
+}
+
+function dialArguments({ address, name, certificatePath, keyPath, caPath }: RemoteConfig): string[] {
+  return ['--dial', address, '--name', name, '--certificate', certificatePath, '--key', keyPath, '--ca', caPath]
 }
 
 export function toNativeServices(config: Config, identities: ReadonlyMap<string, ServiceIdentity>): NativeService[] {

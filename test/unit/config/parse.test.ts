@@ -69,7 +69,7 @@ describe('parse', () => {
           },
         ],
       ]),
-      secure: { place: 'thread' },
+      secure: { place: 'thread', remote: undefined },
       workers: {
         count: 1,
         firstCpu: undefined,
@@ -207,6 +207,21 @@ describe('parse', () => {
       'interfaces:',
       'busyPoll: 2s\ninterfaces:',
       'shop.yaml:1:11: busyPoll: expected a time with its unit, from "0us" to "1s", or "always", got "2s"',
+    ],
+    [
+      'interfaces:',
+      'secure: { place: remote }\ninterfaces:',
+      'shop.yaml:1:9: secure.remote: missing: place "remote" needs the address and certificates',
+    ],
+    [
+      'interfaces:',
+      'secure: { remote: { address: "far:7000", certificate: a, key: b, ca: c } }\ninterfaces:',
+      'shop.yaml:1:19: secure.remote: has no effect with place "thread"',
+    ],
+    [
+      'interfaces:',
+      'secure: { place: remote, remote: { address: far, certificate: a, key: b, ca: c } }\ninterfaces:',
+      'shop.yaml:1:45: secure.remote.address: expected "HOST:PORT", got "far"',
     ],
     ['interfaces:', 'metrics:\ninterfaces:', 'shop.yaml:1:9: metrics: expected a mapping, got nothing'],
     [

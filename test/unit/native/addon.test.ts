@@ -61,6 +61,7 @@ const config: NativeConfig = {
   secureThreads: 1,
   securePlace: 'thread',
   secureProgram: '',
+  secureArguments: [],
   maxFlows: 1_024,
   maxHalfOpen: 1_024,
   chunks: 1_024,
