@@ -144,6 +144,9 @@ ServiceConfig to_service(const Field& field) {
           .listen = to_endpoint(field["listen"]),
           .servers = field["servers"].list(to_server),
           .rule = to_choice(field["balance"]),
+          .http = {.is_read = field["http"]["isRead"].boolean(),
+                   .is_forwarded = field["http"]["isForwarded"].boolean(),
+                   .max_head_bytes = field["http"]["maxHeadBytes"].integer<std::uint32_t>()},
           .routes = field["routes"].list(to_route),
           .pool = field["balance"]["pool"].list(to_address),
           .proxy_protocol = field["balance"]["proxyProtocol"].choice<engine::ProxyProtocol>(

@@ -131,6 +131,8 @@ Napi::Value to_js(Napi::Env env, const std::vector<engine::FlowEntry>& flows) {
         .set("idleMs", flow.idle_ms)
         .set("upSinceMs", flow.up_since_ms)
         .set("custodies", flow.custodies)
+        .set("requests", flow.requests)
+        .set("parked", flow.parked)
         .object();
   });
 }

@@ -44,6 +44,22 @@ namespace cutwater {
   X(flows_closed, "flows that ended cleanly on both sides")                        \
   X(flows_moved, "flows that another server got because the first refused or did not answer (A8)") \
   X(servers_shunned, "times a server failed so often in a row that it gets nothing for a while") \
+  X(requests_passed, "HTTP/1.1 requests given to servers (A10)")                   \
+  X(requests_switched, "of those, to another server than the one before on their connection") \
+  X(requests_retried, "of those, given to a server again because the first ended without a word") \
+  X(legs_reused, "of those switched, over a connection that had been kept")        \
+  X(request_bad_line, "requests refused: a first line that is none of HTTP/1.1 or 1.0") \
+  X(request_bad_target, "requests refused: a malformed target, or another host than the Host header") \
+  X(request_bad_field, "requests refused: a header line without a sound name, colon and value") \
+  X(request_folded, "requests refused: a header continued on the next line (obs-fold)") \
+  X(request_bare_line_end, "requests refused: a CR or LF by itself, or a NUL")     \
+  X(request_host_missing, "requests refused: no Host")                             \
+  X(request_host_repeated, "requests refused: more than one Host")                 \
+  X(request_bad_length, "requests refused: a Content-Length that is no number, or more than one") \
+  X(request_length_and_coding, "requests refused: Content-Length and Transfer-Encoding together") \
+  X(request_bad_coding, "requests refused: a transfer coding other than chunked")  \
+  X(request_bad_chunk, "requests refused: a malformed chunk size, line end or trailer") \
+  X(request_head_too_long, "requests refused: a head longer than http.maxHead")    \
   X(ports_translated, "flows whose port was changed towards the server, where another flow had it already") \
   X(resets_answered, "packets without a flow answered with RST")                   \
   X(too_big_translated, "ICMP packet too big, believed and translated")            \

@@ -46,6 +46,9 @@ namespace cutwater {
   X(server_refused, "the server refused the connection")                                                             \
   X(server_unreachable, "no server answered in time, or none may be asked; internal_error sent")                     \
   X(no_route, "no route of the service fits the connection, or the request; unrecognized_name, or 404")                \
+  X(bad_request, "a request that is no sound HTTP/1.1; answered with 400 or 431")                                    \
+  X(bad_response, "a server's answer that is no sound HTTP/1.1; 502, or reset when some of it was sent")             \
+  X(server_lost, "a server ended or reset its connection and a request was left without an answer; 502")             \
   X(bad_tag, "a record did not authenticate: damaged or forged; bad_record_mac sent")                                \
   X(bad_record, "record framing broken by the client; alert sent")                                                   \
   X(record_overflow, "a record larger than the protocol allows; record_overflow sent")                               \

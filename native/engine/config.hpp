@@ -49,6 +49,7 @@ struct ServiceConfig {
   Endpoint listen;
   std::vector<ServerConfig> servers;
   balance::Rule rule{};            // how one of them is chosen
+  path::HttpRules http;
   std::vector<path::RouteRule> routes;  // without their sets
   std::vector<IpAddress> pool;     // what servers see in the client's place; empty: the client's own address
   ProxyProtocol proxy_protocol = ProxyProtocol::none;

@@ -75,6 +75,7 @@ std::string wrong_servers(const ServiceConfig& service) {
 
 std::string wrong_routes(const ServiceConfig& service) {
   if (!service.routes.empty() && service.mode != Mode::proxy) return ".routes: need mode proxy";
+  if (service.http.is_read && service.mode != Mode::proxy) return ".http: needs mode proxy";
   for (const path::RouteRule& rule : service.routes) {
     const bool is_known = std::all_of(rule.servers.begin(), rule.servers.end(), [&](std::uint32_t i) { return i < service.servers.size(); });
     if (rule.servers.empty() || !is_known) return ".routes: each names servers of the service";
@@ -293,6 +294,7 @@ std::shared_ptr<const path::Services> Engine::Impl::to_path_services(std::vector
     const secure::Tls13Offer offer = secure::tls13_offer(service.tls);
     entry.hello.profile = {offer.suites, offer.groups, offer.follows_chacha};
     entry.set = roster.set_of(service);
+    entry.http = service.http;
     entry.routes = service.routes;
     for (path::RouteRule& rule : entry.routes) rule.set = balance::subset(*entry.set, rule.servers);
     entry.pool = service.pool;

@@ -194,6 +194,8 @@ FlowEntry to_entry(const path::FlowView& v, Tick now, const std::string& service
           .down_bytes = v.down_bytes,
           .age_ms = static_cast<std::uint32_t>(now.us / 1000) - v.opened_ms,
           .idle_ms = (now - v.last_active) / 1000,
+          .requests = v.requests,
+          .parked = v.parked,
           .up_since_ms = static_cast<std::uint32_t>(now.us / 1000) - v.up_since_ms,
           .custodies = v.custodies};
 }

@@ -71,8 +71,11 @@ void send_syn(State& s, Flow& f, Handshake& handshake) noexcept {
 
 // Nobody is left to ask: the client hears of it in TLS.
 void give_up(State& s, Flow& f, Reset reason) noexcept {
+  const Handshake* h = handshake_of(s, f);
+  const bool was_asked = h != nullptr && h->tried_count != 0;
   f.link = ServerLink::none;
   drop_handshake(s, f);
+  if (f.exchange != nullptr) return answer_unserved(s, f, reason, was_asked);
   splice::fail(s.r, f, reason, record::Alert::internal_error);
 }
 
@@ -85,18 +88,27 @@ void ask_next(State& s, Flow& f, Reset reason) noexcept {
   send_syn(s, f, *h);
 }
 
+// What the client may have seen of our clock, or of an earlier server's: a later one must not look older (PAWS).
+std::uint32_t newest_stamp(const State& s, const Flow& f) noexcept {
+  const std::uint32_t own = splice::own_stamp(s.r);
+  const std::uint32_t shown = f.has(Flow::kServerTimestamps) ? f.server_tcp.ts_value + f.down.stamp_offset : own;
+  return static_cast<std::int32_t>(shown - own) > 0 ? shown : own;
+}
+
 void learn_options(State& s, Flow& f, const wire::Segment& seg) noexcept {
   const bool is_v4 = seg.source.is_v4();
   const bool has_stamps = f.has(Flow::kClientTimestamps) && seg.options.has_timestamps;
   const bool has_sack = f.has(Flow::kClientSack) && seg.options.has_sack_permitted;
-  f.option_flags |= static_cast<std::uint16_t>((has_stamps ? Flow::kServerTimestamps : 0) | (has_sack ? Flow::kServerSack : 0));
+  const std::uint32_t stamp = newest_stamp(s, f);
+  f.note(Flow::kServerTimestamps, has_stamps);
+  f.note(Flow::kServerSack, has_sack);
   const std::uint16_t mss = std::max(std::min(offered_mss(seg.options, is_v4), link_mss(s.r.server_link, is_v4)), kMinMss);
   f.server_tcp.mss = static_cast<std::uint16_t>(mss - (has_stamps ? kTimestampBytes : 0));
   f.server_tcp.window_shift = static_cast<std::uint8_t>(std::max<int>(seg.options.window_scale, 0));
   f.down.shift_shown = seg.options.window_scale >= 0 ? f.client_tcp.window_shift : std::uint8_t{0};
   f.server_tcp.ttl = static_cast<std::uint8_t>(seg.ttl > 1 ? seg.ttl - 1 : 1);
   f.server_tcp.ts_value = f.down.ts_recent = seg.options.ts_value;
-  f.down.stamp_offset = has_stamps ? splice::own_stamp(s.r) - seg.options.ts_value : 0;
+  f.down.stamp_offset = has_stamps ? stamp - seg.options.ts_value : 0;
 }
 
 // From here on the two ends differ by constants. What went to the client so far stands before the server's first byte.
@@ -128,6 +140,15 @@ void connect(State& s, Flow& f) noexcept {
   ask_next(s, f, Reset::server_unreachable);
 }
 
+void connect_for_request(State& s, Flow& f, std::uint32_t pool) noexcept {
+  Handshake* h = take_handshake(s, f);
+  if (h == nullptr) return give_up(s, f, Reset::server_unreachable);
+  h->is_connecting = true;
+  h->pool = pool;
+  f.up.first_plain = f.up.plain_una = f.up.server_edge = f.custody->queue.begin();
+  ask_next(s, f, Reset::server_unreachable);
+}
+
 Verdict take_connect_answer(State& s, Work& w) noexcept {
   Flow& f = *w.flow;
   const wire::Segment& seg = w.segment;
@@ -148,11 +169,13 @@ Verdict take_connect_answer(State& s, Work& w) noexcept {
   splice::owe_ack_to_server(s.r, f);
   splice::owe_ack_to_client(s.r, f);  // the server's window is the client's now
   splice::go_on(s.r, f);
+  if (f.exchange != nullptr) advance(s, f);
   return kConsume;
 }
 
 void on_connect_timer(State& s, Flow& f) noexcept {
   if (f.expires > s.r.now) return;
+  if (f.link == ServerLink::none && f.exchange != nullptr) return splice::reset_both(s.r, f, Reset::idle_timeout);  // no whole request came
   if (f.link == ServerLink::none) return splice::reset_both(s.r, f, Reset::handshake_timeout);  // it never said what it wanted
   Handshake* h = handshake_of(s, f);
   if (h != nullptr && h->syns < kSynsPerServer) return send_syn(s, f, *h);

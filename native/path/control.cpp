@@ -77,7 +77,7 @@ void add_listener(State& s, RouteSet& to, const Service& service, std::uint32_t 
   to.add({.first_route = first,
           .routes_per_server = static_cast<std::uint32_t>(std::max<std::size_t>(service.pool.size(), 1)),
           .pools = pools_of(s, service, servers),
-          .rules = &service.routes,
+          .service = &service,
           .door = service.mode == Mode::proxy ? door : Listener::kNoDoor},
          service.address, service.port);
 }
@@ -91,6 +91,7 @@ FlowView view_of(const splice::Flow& f) noexcept {
                 .up_since_ms = f.way_changed_ms, .custodies = f.up.custodies};
   view.up_bytes = f.up.plain_next.value - f.up.first_plain.value;
   view.down_bytes = f.down.plain_next.value - f.down.first_plain.value;
+  if (f.exchange != nullptr) view.requests = layer7_of(f).requests, view.parked = layer7_of(f).leg_count;
   if (f.custody != nullptr) view.up = FlowView::Way::custody;
   if (f.up.end == splice::UpEnd::finished) view.up = FlowView::Way::closed;
   if (f.down.fin != splice::FinState::none) view.down = FlowView::Way::closed;
@@ -108,7 +109,9 @@ void reset_where(State& s, Reset reason, Tick now, Is&& is) noexcept {
   s.r.now = now;
   for (std::uint32_t i = 0; i < s.flows.used(); ++i) {
     splice::Flow& f = s.flows.at(i);
-    if (f.state == splice::FlowState::free || !is(*f.route)) continue;
+    if (f.state == splice::FlowState::free) continue;
+    if (f.exchange != nullptr) drop_legs(s, f, is);
+    if (!is(*f.route)) continue;
     splice::reset_both(s.r, f, reason);
     forget(s, f);
   }
@@ -187,6 +190,7 @@ Holdings Path::holdings() const noexcept {
           .custodies = r.custodies.in_use(),
           .local_senders = r.locals.in_use(),
           .previous_keys = r.previous_keys.in_use(),
+          .layer7 = impl_->state.layer7.in_use(),
           .handshakes = impl_->state.handshakes.in_use(),
           .expanded_keys = r.keys.live()};
 }

@@ -24,26 +24,6 @@ constexpr std::uint64_t kMs = 1000;
 
 constexpr std::uint8_t number(record::Alert alert) noexcept { return static_cast<std::uint8_t>(alert); }
 
-Handshake* take_handshake(State& s, Flow& f) {
-  Handshake* h = s.handshakes.take();
-  if (h == nullptr) return nullptr;
-  h->input.clear();
-  h->hello_bytes = h->posted_bytes = 0;
-  h->has_fin = h->is_connecting = false;
-  h->server_name.clear();
-  h->protocol.clear();
-  h->tried_count = h->syns = 0;
-  h->pool = 0;
-  if (s.free_handshakes.empty()) {
-    s.free_handshakes.push_back(static_cast<std::uint32_t>(s.under_way.size()));
-    s.under_way.push_back(nullptr);
-  }
-  f.handshake = s.free_handshakes.back();
-  s.free_handshakes.pop_back();
-  s.under_way[f.handshake] = h;
-  return h;
-}
-
 void tell(State& s, const Flow& f, FlowEvent event) noexcept {
   if (s.events == nullptr) return;
   event.at = s.r.now;
@@ -250,7 +230,8 @@ void establish(State& s, Flow& f, secure::Reply& reply) {
   const std::size_t used = used_input(*h, reply);
   const std::vector<std::uint8_t> input = std::move(h->input);
   if (f.link == splice::ServerLink::up) drop_handshake(s, f);
-  else expect_server(s, f, *h, *reply.established);
+  else if (!reads_requests(s, f, *reply.established)) expect_server(s, f, *h, *reply.established);
+  else if (!start_layer7(s, f, *reply.established)) return splice::reset_both(s.r, f, Reset::handshake_failed);
   if (!is_introduced) return splice::reset_both(s.r, f, Reset::handshake_failed);
   splice::take_early_ciphertext(s.r, f, Bytes(input).subspan(used));
   if (f.state != FlowState::established) return;
@@ -259,7 +240,8 @@ void establish(State& s, Flow& f, secure::Reply& reply) {
   if (f.state != FlowState::established) return;
   if (f.link != splice::ServerLink::up) {
     splice::go_on(s.r, f);
-    if (f.state == FlowState::established) connect(s, f);
+    if (f.exchange != nullptr) advance(s, f);
+    else if (f.state == FlowState::established) connect(s, f);
     return;
   }
   splice::owe_ack_to_server(s.r, f);  // opens the window
@@ -267,6 +249,26 @@ void establish(State& s, Flow& f, secure::Reply& reply) {
 }
 
 }  // namespace
+
+Handshake* take_handshake(State& s, Flow& f) {
+  Handshake* h = s.handshakes.take();
+  if (h == nullptr) return nullptr;
+  h->input.clear();
+  h->hello_bytes = h->posted_bytes = 0;
+  h->has_fin = h->is_connecting = false;
+  h->server_name.clear();
+  h->protocol.clear();
+  h->tried_count = h->syns = 0;
+  h->pool = 0;
+  if (s.free_handshakes.empty()) {
+    s.free_handshakes.push_back(static_cast<std::uint32_t>(s.under_way.size()));
+    s.under_way.push_back(nullptr);
+  }
+  f.handshake = s.free_handshakes.back();
+  s.free_handshakes.pop_back();
+  s.under_way[f.handshake] = h;
+  return h;
+}
 
 Handshake* handshake_of(State& s, const Flow& f) noexcept {
   return f.handshake == kNobody || is_half_open(f) ? nullptr : s.under_way[f.handshake];

@@ -31,10 +31,12 @@ bool is_meant(Side side, const Entry& entry, const wire::Segment& seg) noexcept 
   return side == Side::client ? is_from_client(entry, seg) : is_from_server(entry, seg);
 }
 
+bool has_leg(Flow& f, const wire::Segment& seg) noexcept { return f.exchange != nullptr && leg_of(f, seg) != nullptr; }
+
 flow::FlowIndex find_entry(State& s, Side side, const wire::Segment& seg) noexcept {
   const flow::FlowKey key{seg.source, seg.destination, seg.source_port, seg.destination_port, side == Side::client ? 0U : 1U};
   return s.table.find(s.table.hash(key), [&](flow::FlowIndex i) {
-    if (!is_half_open_entry(i)) return is_meant(side, s.flows.at(i), seg);
+    if (!is_half_open_entry(i)) return is_meant(side, s.flows.at(i), seg) || (side == Side::server && has_leg(s.flows.at(i), seg));
     const HalfOpen& h = s.half_open.at(i & ~kHalfOpenEntry);
     return h.awake == kNobody ? is_meant(side, h, seg) : is_meant(side, s.flows.at(h.awake), seg);
   });
@@ -82,6 +84,7 @@ bool is_taken(State& s, const splice::End& server, const IpAddress& source, std:
 
 void forget(State& s, Flow& f) noexcept {
   s.table.erase(client_hash(s, f), entry_of(f));
+  if (f.exchange != nullptr) end_layer7(s, f);
   leave_server(s, f);
   if (is_half_open(f)) drop_half_open(s, f);
   else cancel_handshake(s, f);

@@ -57,12 +57,14 @@ struct FlowView {
   Tick last_active;
   std::uint32_t opened_ms = 0;  // modulo 2^32
   std::uint32_t up_since_ms = 0;  // when `up` last changed between cut-through and custody, modulo 2^32
+  std::uint32_t requests = 0;     // that went to servers; 0 where they are not read
+  std::uint8_t parked = 0;        // connections to servers kept beside the one to `server`
   std::uint16_t custodies = 0;    // how often it has been in custody
 };
 
 /// What flows hold beyond themselves at this moment. With the last flow it is all zero again (I5).
 struct Holdings {
-  std::size_t span_blocks = 0, held_segments = 0, custodies = 0, local_senders = 0, previous_keys = 0, handshakes = 0;
+  std::size_t span_blocks = 0, held_segments = 0, custodies = 0, local_senders = 0, previous_keys = 0, layer7 = 0, handshakes = 0;
   std::size_t expanded_keys = 0;
 };
 

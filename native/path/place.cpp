@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/host_name.hpp"
+#include "http/route_match.hpp"
 #include "path/owner.hpp"
 #include "path/state.hpp"
 
@@ -81,6 +82,10 @@ bool is_only_full(const balance::ServerSet& set) noexcept {
   });
 }
 
+bool fits_hello(const RouteRule& rule, std::string_view sni, std::string_view alpn) noexcept {
+  return (rule.sni.empty() || matches_host_name(sni, rule.sni)) && (rule.alpn.empty() || rule.alpn == alpn);
+}
+
 /// Servers that will not do for a flow.
 class Tried {
  public:
@@ -142,12 +147,19 @@ std::optional<std::uint32_t> server_of(const ServerPool& pool, const Flow& f) no
 }
 
 std::optional<std::uint32_t> pool_for(const Listener& listener, std::string_view sni, std::string_view alpn) noexcept {
-  const std::vector<RouteRule>& rules = *listener.rules;
+  const std::vector<RouteRule>& rules = listener.service->routes;
   if (rules.empty()) return 0;
   for (std::uint32_t i = 0; i < rules.size(); ++i) {
-    const bool fits = rules[i].request.is_empty() && (rules[i].sni.empty() || matches_host_name(sni, rules[i].sni)) &&
-                      (rules[i].alpn.empty() || rules[i].alpn == alpn);
-    if (fits) return i + 1;
+    if (rules[i].request.is_empty() && fits_hello(rules[i], sni, alpn)) return i + 1;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint32_t> pool_for(const Listener& listener, const Layer7& x) noexcept {
+  const std::vector<RouteRule>& rules = listener.service->routes;
+  if (rules.empty()) return 0;
+  for (std::uint32_t i = 0; i < rules.size(); ++i) {
+    if (fits_hello(rules[i], x.server_name, x.protocol) && http::matches(rules[i].request, x.gate().head())) return i + 1;
   }
   return std::nullopt;
 }

@@ -48,6 +48,13 @@ struct RouteRule {
   std::shared_ptr<const balance::ServerSet> set = nullptr;  // those, in that order; nullptr: made by the path, of Service::set
 };
 
+/// Whether HTTP/1.1 is read, and what is done about it.
+struct HttpRules {
+  bool is_read = false;
+  bool is_forwarded = false;            // servers are told of the client by X-Forwarded-For and X-Forwarded-Proto
+  std::uint32_t max_head_bytes = 16'384;
+};
+
 enum class Mode : std::uint8_t { direct, balance, proxy };
 
 struct Service {
@@ -61,6 +68,7 @@ struct Service {
   /// the only one makes its own.
   std::shared_ptr<const balance::ServerSet> set;
   std::vector<RouteRule> routes;        // the first that matches decides; empty: all servers for everybody
+  HttpRules http = {};
   std::vector<IpAddress> pool;          // addresses that servers see in the client's place; empty: the client's own
   std::uint8_t overhead_bytes = 29;     // largest record overhead it may negotiate: clamps the MSS shown to servers (A4)
   splice::Introduction introduction = splice::Introduction::none;

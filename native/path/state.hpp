@@ -10,6 +10,7 @@
 #include "flow/flow_table.hpp"
 #include "hello/known_clients.hpp"
 #include "path/half_open.hpp"
+#include "path/layer7.hpp"
 #include "path/path.hpp"
 #include "port/port.hpp"
 #include "splice/custody.hpp"
@@ -50,7 +51,7 @@ struct Listener {
   std::uint32_t first_route = 0;
   std::uint32_t routes_per_server = 1;  // one for each address of the pool
   std::vector<ServerPool> pools;        // all servers; then those of each of the rules
-  const std::vector<RouteRule>* rules = nullptr;  // of its service; kept alive by its route set
+  const Service* service = nullptr;     // kept alive by its route set
   static constexpr std::uint32_t kNoDoor = ~0U;
   std::uint32_t door = kNoDoor;         // proxy mode: the route of flows whose server is not chosen yet
   [[nodiscard]] bool is_proxy() const noexcept { return door != kNoDoor; }
@@ -126,6 +127,7 @@ struct State {
   secure::Link& secure;
   SipKey syn_key;
   std::deque<RouteSet> route_sets;   // oldest first; the last is current
+  ObjectPool<Layer7> layer7;
   ObjectPool<Handshake> handshakes;
   std::vector<Handshake*> under_way; // by Flow::handshake
   std::vector<std::uint32_t> free_handshakes;
@@ -184,6 +186,8 @@ void connect(State& s, splice::Flow& f) noexcept;                      // connec
 Verdict take_connect_answer(State& s, Work& w) noexcept;               // connect.cpp
 /// A server that has not answered for too long: again, or another.
 void on_connect_timer(State& s, splice::Flow& f) noexcept;             // connect.cpp
+/// As connect(), for a request that waits in custody, to a server of that pool. Requires: no server.
+void connect_for_request(State& s, splice::Flow& f, std::uint32_t pool) noexcept;  // connect.cpp
 /// A SYN of a client, for a new flow or one that may make room for it.
 Verdict admit(State& s, Work& w) noexcept;                             // admit.cpp
 /// SYN-ACK or RST while the server has not been heard of.
@@ -215,6 +219,7 @@ Verdict refuse(State& s, Side side, Work& w) noexcept;                 // refuse
 /// Sends a packet without payload. Returns: kConsume, or why not.
 Verdict send_bare(State& s, const wire::Header& h, splice::Outbox& outbox) noexcept;  // refuse.cpp
 /// nullptr while no processor works for the flow, and once the splice does.
+Handshake* take_handshake(State& s, splice::Flow& f);                  // handshake.cpp; nullptr at the cap
 [[nodiscard]] Handshake* handshake_of(State& s, const splice::Flow& f) noexcept;  // handshake.cpp
 void drop_handshake(State& s, splice::Flow& f) noexcept;               // handshake.cpp
 /// Takes a flow that has become `free` out of the tables.
@@ -237,6 +242,8 @@ Drop place_beside(State& s, Listener& listener, std::uint32_t pool, splice::Flow
 /// The pool for a connection, by what its hello agreed on: the first rule that looks at no request and fits. Returns: nullopt
 /// when no rule does.
 [[nodiscard]] std::optional<std::uint32_t> pool_for(const Listener& listener, std::string_view sni, std::string_view alpn) noexcept;  // place.cpp
+/// The same for the request whose head was read.
+[[nodiscard]] std::optional<std::uint32_t> pool_for(const Listener& listener, const Layer7& x) noexcept;  // place.cpp
 /// Gives a flow that its server has not answered to another one. Returns: false when there is none; then nothing has changed.
 bool move_on(State& s, splice::Flow& f) noexcept;                      // place.cpp
 /// The server's side of a flow is done: it counts no more there.

@@ -86,6 +86,7 @@ Verdict take_server_reset(State& s, Flow& f, const wire::Segment& seg) noexcept 
   if (is_exact) {
     // Behind its FIN and ours it has only forgotten the connection; the client may still be at its own good-bye.
     if (f.down.fin == splice::FinState::acked && f.up.fin == splice::FinState::acked) return kConsume;
+    if (f.exchange != nullptr && take_reset_between(s, f)) return kConsume;
     if (f.down.plain_next == f.down.first_plain) note_failure(s, f, balance::Failing::early_reset);
     splice::pass_reset_to_client(s.r, f, f.state == FlowState::established ? Reset::by_server : Reset::server_refused);
     return kConsume;
@@ -126,6 +127,18 @@ Verdict take_before_connect(State& s, Work& w) noexcept {
   return v;
 }
 
+// Requests are read as they come, and answers as they go: what follows from them is done when the packet is.
+Verdict take_request_bytes(State& s, Work& w) noexcept {
+  const Verdict v = splice::up(s.r, *w.flow, w.segment, w.packet);
+  advance(s, *w.flow);
+  return v;
+}
+Verdict take_answer_bytes(State& s, Work& w) noexcept {
+  const Verdict v = splice::down(s.r, *w.flow, w.segment, w.packet);
+  advance(s, *w.flow);
+  return v;
+}
+
 Verdict from_client(State& s, Work& w) noexcept {
   if (w.flow == nullptr) w.flow = find(s, Side::client, w.segment);  // its SYN may have come in this very burst
   if (w.segment.has(wire::kSyn)) return admit(s, w);
@@ -151,6 +164,7 @@ Verdict from_client(State& s, Work& w) noexcept {
   f.client_mac = w.segment.source_mac;  // the way back is the way it came (D-0003)
   switch (f.state) {
     case FlowState::established:
+      if (f.exchange != nullptr) return take_request_bytes(s, w);
       if (f.link == splice::ServerLink::none) return take_before_connect(s, w);
       [[fallthrough]];
     case FlowState::lingering: return splice::up(s.r, f, w.segment, w.packet);
@@ -168,6 +182,9 @@ Verdict from_server(State& s, Work& w) noexcept {
   if (w.flow == nullptr) return refuse(s, Side::server, w);
   Flow& f = *w.flow;
   if (s.r.trace != nullptr) trace_in(s, Side::server, w);
+  if (f.exchange != nullptr) {
+    if (Leg* leg = leg_of(f, w.segment)) return take_from_leg(s, f, *leg, w.segment), kConsume;
+  }
   if (f.link == splice::ServerLink::asked && f.state == FlowState::established) return take_connect_answer(s, w);
   const bool is_synchronized = f.state == FlowState::handshake || f.state == FlowState::established || f.state == FlowState::lingering;
   if (is_synchronized && !w.segment.has(wire::kRst)) {
@@ -197,7 +214,7 @@ Verdict from_server(State& s, Work& w) noexcept {
         splice::owe_ack_to_server(s.r, f);
         return dropped(Drop::bad_flags);
       }
-      return splice::down(s.r, f, w.segment, w.packet);
+      return f.exchange != nullptr ? take_answer_bytes(s, w) : splice::down(s.r, f, w.segment, w.packet);
     case FlowState::draining: return refuse(s, Side::server, w);
     case FlowState::free: break;
   }
@@ -227,7 +244,10 @@ void translate(State& s, Side side, std::span<Work> work) noexcept {
     if (w.flow != nullptr && (w.flow->state == FlowState::free || w.flow->generation != w.generation)) w.flow = nullptr;  // ended in this burst
     w.verdict = side == Side::client ? from_client(s, w) : from_server(s, w);
     if (w.flow == nullptr) continue;
-    if (w.flow->state >= FlowState::draining) end_session(*w.flow);
+    if (w.flow->state >= FlowState::draining) {
+      end_session(*w.flow);
+      if (w.flow->exchange != nullptr) close_legs(s, *w.flow);
+    }
     if (w.flow->state == FlowState::free) forget(s, *w.flow);
   }
 }

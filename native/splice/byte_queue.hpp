@@ -45,6 +45,36 @@ class ByteQueue {
   }
   [[nodiscard]] std::uint8_t last(const port::ChunkPool& pool) const noexcept { return *byte_at(pool, bytes_ - 1); }
 
+  /// The bytes from `at` on that lie together in memory. Requires: begin() <= at < end().
+  [[nodiscard]] Bytes view(const port::ChunkPool& pool, SeqNum at) const noexcept {
+    const auto from = static_cast<std::uint32_t>(at - begin_);
+    const std::size_t in_chunk = port::kChunkBytes - (offset_ + from) % port::kChunkBytes;
+    return {byte_at(pool, from), std::min<std::size_t>(in_chunk, bytes_ - from)};
+  }
+  /// Puts bytes in front of all others; begin() moves back by so many. Returns: false when there is no room; then nothing has changed.
+  bool prepend(port::ChunkPool& pool, Bytes bytes) noexcept {
+    const std::size_t missing = bytes.size() > offset_ ? bytes.size() - offset_ : 0;
+    const auto chunks = static_cast<std::uint32_t>((missing + port::kChunkBytes - 1) / port::kChunkBytes);
+    if (count_ + chunks > kMaxChunks || chunks > pool.free_chunks()) return false;
+    begin_ = begin_ - static_cast<std::uint32_t>(bytes.size());
+    bytes_ += static_cast<std::uint32_t>(bytes.size());
+    while (!bytes.empty()) {
+      if (offset_ == 0) {
+        first_ = (first_ + kMaxChunks - 1) % kMaxChunks;
+        ring_[first_] = pool.take()->chunk;
+        ++count_;
+        offset_ = static_cast<std::uint32_t>(port::kChunkBytes);
+      }
+      const std::size_t n = std::min<std::size_t>(offset_, bytes.size());
+      offset_ -= static_cast<std::uint32_t>(n);
+      std::memcpy(pool.at(ring_[first_]) + offset_, bytes.data() + bytes.size() - n, n);
+      bytes = bytes.first(bytes.size() - n);
+    }
+    return true;
+  }
+  /// The same bytes under other numbers, from `begin` on.
+  void renumber(SeqNum begin) noexcept { begin_ = begin; }
+
   /// Copies [at, at + out.size()) out. Requires: it is all here.
   void copy(const port::ChunkPool& pool, SeqNum at, MutableBytes out) const noexcept {
     auto from = static_cast<std::uint32_t>(at - begin_);

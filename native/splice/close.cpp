@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "http/exchange.hpp"
 #include "splice/custody.hpp"
 #include "splice/emit.hpp"
 #include "splice/seal.hpp"
@@ -60,6 +61,19 @@ void fail_handshake(Resources& r, Flow& f, Reset reason, std::vector<std::uint8_
   start_draining(r, f);
 }
 
+void end_with_answer(Resources& r, Flow& f, Reset reason, Bytes answer) noexcept {
+  if (f.state == FlowState::draining || f.state == FlowState::free) return;
+  count_reset(r, f, reason);
+  drop_server_side(r, f);
+  const bool is_said = f.down.fin == FinState::none && append_answer(r, f, answer) &&
+                       append_alert(r, f, static_cast<std::uint8_t>(record::Alert::close_notify), Ending::fin);
+  if (!is_said) {
+    reset_client(r, f);
+    return release(r, f);
+  }
+  start_draining(r, f);
+}
+
 void end_by_client_alert(Resources& r, Flow& f) noexcept { reset_both(r, f, Reset::client_alert); }
 
 void reset_both(Resources& r, Flow& f, Reset reason) noexcept {
@@ -96,6 +110,10 @@ void take_client_fin(Resources& r, Flow& f) noexcept {
 
 void take_server_fin(Resources& r, Flow& f) noexcept {
   if (f.down.fin != FinState::none) return;
+  if (f.exchange != nullptr && f.exchange->keeps_end()) {  // between two requests it is no end to the client
+    f.down.plain_next += 1;
+    return owe_ack_to_server(r, f);
+  }
   if (!append_alert(r, f, static_cast<std::uint8_t>(record::Alert::close_notify), Ending::fin)) return;  // it will be resent
   f.down.fin = FinState::owed;
   send_local(r, f);
@@ -170,8 +188,7 @@ void on_timer(Resources& r, Flow& f) noexcept {
     send_local(r, f);
   }
   if (f.custody != nullptr && f.custody->control.deadline() <= r.now) {
-    const SeqNum end = f.up.fin == FinState::owed ? f.custody->ready + 1U : f.custody->ready;
-    if (!f.custody->control.on_timer(r.now, end)) return reset_both(r, f, Reset::retries_exhausted);
+    if (!f.custody->control.on_timer(r.now, send_end(f))) return reset_both(r, f, Reset::retries_exhausted);
     send_from_custody(r, f);
   }
   switch (f.state) {

@@ -11,6 +11,8 @@ namespace cutwater::splice {
 void fail(Resources& r, Flow& f, Reset reason, record::Alert alert) noexcept;
 /// The same for a flow whose alert was already made by a secure processor (`records`, may be empty).
 void fail_handshake(Resources& r, Flow& f, Reset reason, std::vector<std::uint8_t>&& records) noexcept;
+/// Our own answer in the server's place, then a clean end: RST to the server, plaintext, close_notify and FIN to the client.
+void end_with_answer(Resources& r, Flow& f, Reset reason, Bytes answer) noexcept;
 /// The client sent a fatal alert: RST to the server, RST to the client.
 void end_by_client_alert(Resources& r, Flow& f) noexcept;
 /// RST both ways, at once, for a reason.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "http/exchange.hpp"
 #include "splice/close.hpp"
 #include "splice/control_record.hpp"
 #include "splice/emit.hpp"
@@ -138,9 +139,42 @@ void send_range(Resources& r, Flow& f, const SendControl::Range& range) noexcept
   (void)send_to_server(r, f, out);
 }
 
-SeqNum send_end(const Flow& f) noexcept { return f.up.fin == FinState::owed ? f.custody->ready + 1U : f.custody->ready; }
+// Moves all numbers of the stream's end by as much: the bytes before it became more, or fewer.
+void shift_up(Flow& f, std::uint32_t by) noexcept {
+  f.custody->ready += by;
+  f.custody->partial.plain_begin += by;
+  f.up.plain_next += by;
+}
 
 }  // namespace
+
+SeqNum send_end(const Flow& f) noexcept {
+  const SeqNum ready = f.custody->ready;
+  if (f.exchange != nullptr && before(f.exchange->allowed(), ready)) return f.exchange->allowed();
+  return f.up.fin == FinState::owed ? ready + 1U : ready;
+}
+
+void renumber_up(Flow& f, SeqNum begin) noexcept {
+  Custody& custody = *f.custody;
+  const SeqNum old = custody.queue.begin();
+  custody.queue.renumber(begin);
+  shift_up(f, begin.value - old.value);
+  f.exchange->shift(begin.value - old.value);
+  f.up.plain_una = begin;
+  custody.control.start(begin, f.server_tcp.mss, f.up.server_edge, f.has(Flow::kServerSack));
+}
+
+bool replace_front(Resources& r, Flow& f, std::uint32_t old_bytes, Bytes bytes) noexcept {
+  ByteQueue& queue = f.custody->queue;
+  const SeqNum begin = queue.begin();
+  queue.drop_before(r.chunks, begin + old_bytes);
+  if (!queue.prepend(r.chunks, bytes)) return false;
+  queue.renumber(begin);
+  const std::uint32_t by = static_cast<std::uint32_t>(bytes.size()) - old_bytes;
+  shift_up(f, by);
+  f.exchange->shift_read(by);
+  return true;
+}
 
 std::uint32_t Custody::window(const Resources& r) const noexcept {
   const std::uint32_t kept = queue.bytes();

@@ -51,6 +51,14 @@ void custody_on_server_ack(Resources& r, Flow& f, SeqNum ack, const wire::TcpOpt
 /// Puts bytes of our own in front of everything the client sends, as the beginning of the server's stream; custody sends and
 /// resends them. Requires: nothing was sent to the server yet. Returns: false when there is no room for them.
 bool put_ahead(Resources& r, Flow& f, Bytes bytes) noexcept;
+/// The end of what may be sent: what is authentic, and what layer 7 lets go; a FIN behind all of it.
+[[nodiscard]] SeqNum send_end(const Flow& f) noexcept;
+/// Gives the stream towards the server other numbers, from the oldest byte in custody on: it goes to another connection.
+/// Requires: in custody, requests are read; nothing is on its way to the server.
+void renumber_up(Flow& f, SeqNum begin) noexcept;
+/// Puts other bytes in the place of the oldest `old_bytes` in custody; what follows moves along. Requires: none of them was
+/// sent. Returns: false when there is no room.
+bool replace_front(Resources& r, Flow& f, std::uint32_t old_bytes, Bytes bytes) noexcept;
 /// Owes the server a FIN behind everything that is on its way.
 void owe_fin_to_server(Resources& r, Flow& f) noexcept;
 void release_custody(Resources& r, Flow& f) noexcept;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "http/exchange.hpp"
 #include "splice/close.hpp"
 #include "splice/custody.hpp"
 #include "splice/emit.hpp"
@@ -103,6 +104,7 @@ Verdict take_plaintext(Resources& r, Flow& f, const wire::Segment& s, const port
     change_down_keys_if_due(r, f);
     const std::uint32_t bytes = bytes_before_held(r, f, s);
     if (bytes != 0 && can_seal_in_place(r, f, bytes)) {
+      if (f.exchange != nullptr && !f.exchange->take_answer({s.payload, bytes})) return kConsume;  // path/layer7.cpp ends it
       send_local(r, f);  // a KeyUpdate goes before the first record under the new key
       const Sealed sealed = seal_next(r, f, s.payload, bytes);
       if (sealed.record_bytes == 0) return reset_both(r, f, Reset::bad_record), kConsume;
@@ -209,6 +211,7 @@ void seal_held(Resources& r, Flow& f) noexcept {
     if (!take_packet(r, packet, payload)) return;
     payload += f.suite->front_bytes();
     const Gathered got = gather_held(r, f, payload, limit);
+    if (f.exchange != nullptr && !f.exchange->take_answer({payload, got.bytes})) return r.chunks.put(packet.chunk);
     send_local(r, f);
     const Sealed sealed = seal_next(r, f, payload, got.bytes);
     if (sealed.record_bytes == 0) {

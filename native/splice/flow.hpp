@@ -14,6 +14,10 @@
 #include "splice/span_map.hpp"
 #include "wire/tcp.hpp"
 
+namespace cutwater::http {
+class Exchange;
+}
+
 namespace cutwater::splice {
 
 class Custody;
@@ -125,6 +129,7 @@ struct Flow {
   // Under way.
   Custody* custody = nullptr;
   LocalSender* local = nullptr;
+  http::Exchange* exchange = nullptr;  // where requests are read: what of them may go to the server
   PreviousKeys* previous = nullptr;
   std::uint32_t handshake = ~0U;       // index into the handshakes under way
   std::uint32_t opened_ms = 0;         // when its SYN came, modulo 2^32 (49 days)

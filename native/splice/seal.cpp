@@ -77,6 +77,10 @@ bool append_key_update(Resources& r, Flow& f) {
   return append_local(r, f, seal_short(r, f, record::ContentType::handshake, fragment), Ending::none);
 }
 
+bool append_answer(Resources& r, Flow& f, Bytes plaintext) {
+  return append_local(r, f, seal_short(r, f, record::ContentType::application_data, plaintext), Ending::none);
+}
+
 bool append_alert(Resources& r, Flow& f, std::uint8_t description, Ending ending) {
   const auto fragment = record::emit_alert(static_cast<record::Alert>(description));
   return append_local(r, f, f.suite != nullptr ? seal_short(r, f, record::ContentType::alert, fragment) : clear_alert(fragment),

@@ -26,6 +26,8 @@ Sealed seal_next(Resources& r, Flow& f, std::uint8_t* fragment, std::uint32_t fr
 bool append_local(Resources& r, Flow& f, std::vector<std::uint8_t>&& records, Ending ending);
 /// Seals a KeyUpdate (not_requested) under the current key as local bytes.
 bool append_key_update(Resources& r, Flow& f);
+/// Seals plaintext of our own, such as an answer that no server gave, as local bytes. Requires: at most 1 kB.
+bool append_answer(Resources& r, Flow& f, Bytes plaintext);
 /// Seals an alert as local bytes, with or without the end of the stream. Before there are keys the alert goes in clear, as
 /// TLS has it (RFC 9846 6); it is a framed record all the same (I4).
 bool append_alert(Resources& r, Flow& f, std::uint8_t description, Ending ending);

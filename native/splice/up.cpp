@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "http/exchange.hpp"
 #include "splice/close.hpp"
 #include "splice/control_record.hpp"
 #include "splice/custody.hpp"
@@ -121,6 +122,7 @@ Verdict cut_through(Resources& r, Flow& f, const wire::TcpOptions* heard, std::u
     owe_ack_to_client(r, f);
     return run.verdict.action == Action::drop ? run.verdict : kConsume;
   }
+  if (f.exchange != nullptr) f.exchange->take_body({run.plain, run.plain_bytes});
   r.counters.add(Count::cut_through_up_packets);
   r.counters.add(Count::plaintext_up_bytes, run.plain_bytes);
   Outgoing out;
@@ -160,6 +162,9 @@ bool exceeds_server(const Flow& f, std::uint32_t record_bytes) noexcept {
 // In-order ciphertext. Cut-through when nothing is in custody and the segment is whole records; otherwise custody (A11).
 Verdict take_in_order(Resources& r, Flow& f, const wire::TcpOptions* heard, std::uint8_t flags, std::uint8_t traffic_class,
                       MutableBytes in, const port::Packet& packet) noexcept {
+  // What is not the body of a request that is on its way is read first.
+  const auto may_pass = [&] { return f.exchange->may_pass(in.size() - std::min(f.suite->overhead_bytes(), in.size())); };
+  if (f.exchange != nullptr && !may_pass()) return into_custody(r, f, flags, traffic_class, in);
   if (f.custody != nullptr || exceeds_server(f, static_cast<std::uint32_t>(in.size()))) return into_custody(r, f, flags, traffic_class, in);
   if (record::framing_of(in) == record::Framing::cut) return into_custody(r, f, flags, traffic_class, in);
   return cut_through(r, f, heard, flags, traffic_class, in, packet);

@@ -199,8 +199,6 @@ function checkRoute({ routes, servers, tls }: WrittenService, index: number, nam
   return problems
 }
 
-const notRead = 'this version does not read requests yet: routes by sni and alpn only'
-
 function checkHttp(service: WrittenService): Problem[] {
   const { mode, http, balance, release } = service
   if (http !== undefined && mode !== 'proxy') {
@@ -209,7 +207,7 @@ function checkHttp(service: WrittenService): Problem[] {
     ]
   }
   if (!readsRequests(service)) return []
-  const problems: Problem[] = [{ path: ['http'], message: notRead }]
+  const problems: Problem[] = []
   if (balance !== undefined && balance.proxyProtocol !== 'none') {
     const message = 'cannot be used where requests are read: they go to servers one by one; use http.forwarded'
     problems.push({ path: ['balance', 'proxyProtocol'], message })

@@ -226,6 +226,10 @@ export interface FlowEntry {
   readonly upSinceMs: number
   /** How often `up` has been in custody; at most 65,535. */
   readonly custodies: number
+  /** HTTP/1.1 requests given to servers; 0 where they are not read. */
+  readonly requests: number
+  /** Connections to servers kept beside the one to `server`. */
+  readonly parked: number
 }
 
 /** Failed handshakes of one service since the start. */

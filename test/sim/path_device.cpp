@@ -136,6 +136,7 @@ class PathDevice final : public Device, private path::EventSink {
     note_count(held.custodies, "custodies");
     note_count(held.local_senders, "local senders");
     note_count(held.previous_keys, "earlier keys");
+    note_count(held.layer7, "readers of requests");
     note_count(held.handshakes, "handshakes");
     note_count(held.expanded_keys, "expanded keys");
     note(secure_.stats().alive != 0, std::to_string(secure_.stats().alive) + " handshakes alive");

@@ -167,6 +167,42 @@ void PathRig::be_server(std::uint8_t index) {
   server.has_rst = false;
 }
 
+void PathRig::talk_to(std::uint8_t index) {
+  const IpAddress wanted = address(plan_.is_v6, 2, static_cast<std::uint8_t>(2 + index));
+  if (wanted == server.host.address) return;
+  ScriptedEnd other = std::move(server_at(wanted));
+  silent_.erase(wanted.bytes);
+  ScriptedEnd& place = silent_[server.host.address.bytes];
+  place = std::exchange(server, std::move(other));
+}
+
+void PathRig::forget_server() {
+  ScriptedEnd fresh = make_server(plan_);
+  fresh.host = server.host;
+  fresh.isn = server.isn + 1'000'000;
+  fresh.window_scale = server.window_scale;
+  fresh.has_sack = server.has_sack;
+  fresh.has_timestamps = server.has_timestamps;
+  fresh.peer_isn = server.peer_isn;
+  fresh.peer_shift = server.peer_shift;
+  fresh.echo = server.echo;
+  server = std::move(fresh);
+}
+
+ScriptedEnd& PathRig::server_at(const IpAddress& wanted) {
+  if (!has_many_ || wanted == server.host.address) return server;
+  const auto [found, is_new] = silent_.try_emplace(wanted.bytes);
+  if (is_new) {
+    found->second = make_server(plan_);
+    found->second.host.address = wanted;
+    found->second.isn += wanted.bytes[15] * 77'777U;
+    found->second.window_scale = plan_.window_scale;
+    found->second.has_sack = plan_.has_sack;
+    found->second.has_timestamps = plan_.has_timestamps;
+  }
+  return found->second;
+}
+
 // What the client's TLS has to say goes out in full segments; what comes back is acknowledged at once.
 void PathRig::handshake() {
   for (int round = 0; round < 10; ++round) {
@@ -250,7 +286,7 @@ void PathRig::collect(Side side, std::vector<SentPacket>& into, ScriptedEnd& end
     into.emplace_back(sim::Frame(packet.data, packet.data + packet.bytes), lost != 0);
     chunks_.put(packet.chunk);
     if (lost != 0) --lost;
-    else end.take(into.back().segment);
+    else (side == Side::server ? server_at(into.back().segment.target) : end).take(into.back().segment);
   }
   path_->clear_tx(side);
   if (side == Side::client && end.in.size() > fed_) {

@@ -70,6 +70,11 @@ class PathRig {
   // Proxy mode.
   /// From here on the scripted server is the one of that index.
   void be_server(std::uint8_t index);
+  /// From here on there is an end for each server, and each gets its own packets; `server` is the one that talks.
+  void keep_servers() { has_many_ = true; }
+  void talk_to(std::uint8_t index);
+  /// The server begins anew, as one that was called again.
+  void forget_server();
   /// Its answer to our SYN.
   void server_answers() { send(Side::server, server.syn(sim::kSyn | sim::kAck)); }
 
@@ -132,6 +137,9 @@ class PathRig {
   std::unique_ptr<path::Path> path_;
   std::unique_ptr<secure::test::TlsClient> tls_;
   std::size_t fed_ = 0;  // of client.in, to OpenSSL
+  ScriptedEnd& server_at(const IpAddress& address);
+  bool has_many_ = false;
+  std::map<std::array<std::uint8_t, 16>, ScriptedEnd> silent_;  // servers that do not talk now
   std::size_t lost_to_client_ = 0, lost_to_server_ = 0;
 };
 

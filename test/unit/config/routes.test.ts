@@ -1,5 +1,7 @@
 // What an operator reads who gets the routes of a service wrong, and what the appliance is told when they are right.
 import { describe, expect, it } from 'vitest'
+import { parseSource } from '../../../src/config/parse.js'
+import { parseText } from '../../../src/config/source.js'
 import { good, problemsOf } from '../../support/configuration.js'
 
 const service = (routes: string, more = '') =>
@@ -52,5 +54,26 @@ describe('A10: routes', () => {
     const problems = problemsOf(service('[ { servers: [ a, b ] } ]', more)).join('\n')
     expect(problems).toContain('services.shop.balance.proxyProtocol: cannot be used where requests are read')
     expect(problems).toContain('services.shop.release: cannot be used where requests are read')
+  })
+
+  it('names, paths, headers and cookies are understood', () => {
+    const routes = `[ { match: { sni: WWW.example, method: [ GET ], host: Shop.example, path: /api, header: { name: X-Beta, value: '1' },
+      cookie: { name: group } }, servers: [ b, a ] }, { servers: [ a ] } ]`
+    const parsed = parseSource(parseText('shop.yaml', service(routes)), '/').services.get('shop')
+    expect(parsed?.routes).toEqual([
+      {
+        sni: 'www.example',
+        alpn: '',
+        methods: ['GET'],
+        host: 'shop.example',
+        path: '/api',
+        isPathExact: false,
+        header: { name: 'x-beta', value: '1', hasValue: true },
+        cookie: { name: 'group', value: '', hasValue: false },
+        servers: [1, 0],
+      },
+      expect.objectContaining({ sni: '', path: '', servers: [0] }),
+    ])
+    expect(parsed?.http).toEqual({ isForwarded: false, maxHeadBytes: 16_384 })
   })
 })
