@@ -1,6 +1,7 @@
 // Cutwater as a device of the comparison: the command line as an operator starts it.
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { ask } from '../../src/control/client.js'
 import { kAddresses } from '../../src/demo/network.js'
 import type { Network } from '../../src/demo/network.js'
 import type { KeyPair } from '../../src/demo/certificates.js'
@@ -25,6 +26,7 @@ export async function startCutwater(
   tuning: CutwaterTuning = {},
 ): Promise<RunningDevice> {
   const file = network.file(`cutwater-${port}.yaml`)
+  const control = network.file('cutwater.sock')
   writeFileSync(
     file,
     `interfaces:
@@ -43,7 +45,7 @@ services:
   )
   const running = network.appliance.start([
     ...kManyFiles, 'taskset', '-c', '1', process.execPath, `${kProjectFolder}dist/cli/main.js`,
-    'run', '--config', file, '--json', '--control', network.file('cutwater.sock'),
+    'run', '--config', file, '--json', '--control', control,
   ]) // prettier-ignore
   const ready = await running.until((stdout) => stdout.split('\n').find((line) => line.includes('"ready"')), 20_000)
   return {
@@ -52,6 +54,13 @@ services:
     plain: 'tls',
     pid: running.pid,
     note: ready,
+    halfOpen: async () => {
+      for await (const line of ask(control, { command: 'stats' })) {
+        const { name, value } = line as { name: string; value: number }
+        if (name === 'half_open_live') return value
+      }
+      throw new Error('no counter is called half_open_live')
+    },
     stop: async () => void (await running.stop('SIGTERM', 5_000)),
   }
 }

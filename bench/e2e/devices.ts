@@ -24,6 +24,8 @@ export interface RunningDevice {
   readonly pid: number
   /** How it says it runs, for the record. */
   readonly note: string
+  /** Clients it has that did not finish their handshake; absent: it does not tell. */
+  halfOpen?(): Promise<number>
   /** A busy-polling worker's own account of its busy time in seconds; absent: the processes' times tell. */
   busySeconds?(): Promise<number>
   stop(): Promise<void>
@@ -141,7 +143,7 @@ function haproxyCommand(network: Network, keys: KeyPair): string[] {
     file,
     `global
   nbthread 1
-  maxconn 15000
+  maxconn 200000
   no strict-limits
   tune.ssl.cachesize 100000
   ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256

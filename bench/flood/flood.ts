@@ -17,6 +17,8 @@ export interface Target {
   readonly port: number
   /** The process that started it; its children belong to it. */
   readonly pid: number
+  /** Clients it has that did not finish their handshake, where it tells. */
+  halfOpen?(): Promise<number>
 }
 
 export interface FloodEffort {
@@ -196,8 +198,11 @@ export async function halfOpenCost(
     return hellos
   }
   await send(Math.ceil(options.clients / 20)) // the first also pay for what is bought once
+  const halfOpenBefore = await target.halfOpen?.()
   const [before, slabBefore] = [await settledMemoryBytes(pids), socketSlabBytes()]
-  const clients = await send(options.clients)
+  const sent = await send(options.clients)
+  const halfOpenAfter = await target.halfOpen?.() // a hello that was lost on the way made none
+  const clients = halfOpenBefore === undefined || halfOpenAfter === undefined ? sent : halfOpenAfter - halfOpenBefore
   const [after, slabAfter] = [await settledMemoryBytes(pids), socketSlabBytes()]
   return { clients, processBytes: (after - before) / clients, kernelBytes: (slabAfter - slabBefore) / clients }
 }
