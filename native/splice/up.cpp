@@ -29,6 +29,7 @@ struct Run {
   std::uint8_t* plain = nullptr;
   std::uint32_t plain_bytes = 0;
   std::uint64_t first = 0, count = 0;
+  bool has_local = false;  // records without plaintext: no server will ever acknowledge them
   Verdict verdict = kForward;
 };
 
@@ -66,12 +67,14 @@ bool open_one(Resources& r, Flow& f, MutableBytes bytes, ContentType outer, Run&
     if (run.plain == nullptr) run.plain = opened.fragment.data();
     else std::memmove(run.plain + run.plain_bytes, opened.fragment.data(), fragment_bytes);
     run.plain_bytes += fragment_bytes;
+    run.has_local |= fragment_bytes == 0;
     push_span(r, f, record_bytes, fragment_bytes);
   } else {
     if (type == ContentType::handshake && is_up_epoch_busy(r, f)) {
       run.verdict = dropped(Drop::epoch_busy);
       return false;
     }
+    run.has_local = true;
     push_span(r, f, record_bytes, 0);
     if (!take_control(r, f, type, opened.fragment)) {
       run.verdict = kConsume;
@@ -117,7 +120,7 @@ Verdict cut_through(Resources& r, Flow& f, const wire::TcpOptions* heard, std::u
   const Run run = open_run(r, f, in);
   if (f.state != FlowState::established) return kConsume;
   // Local records before the first with plaintext wait for no server: a client that resends little at a time gets past them.
-  acknowledge_up(r, f, f.up.plain_una);
+  if (run.has_local) acknowledge_up(r, f, f.up.plain_una);
   if (run.plain_bytes == 0) {  // only local records, or nothing could be taken
     owe_ack_to_client(r, f);
     return run.verdict.action == Action::drop ? run.verdict : kConsume;
