@@ -9,8 +9,8 @@ import { buildNative, root, runProgram } from './native-build.mjs'
 /** Needs a network of its own and says so: see its first lines. */
 const startedByHand = new Set(['l2_forward'])
 
-const usage = 'Usage: npm run bench -- [micro|path|e2e|flood] [options of the suite]'
-const suites = { micro: runSuite, path: runSuite, e2e: runSuite, flood: runSuite }
+const usage = 'Usage: npm run bench -- [micro|path|e2e|flood|reload] [options of the suite]'
+const suites = { micro: runSuite, path: runSuite, e2e: runSuite, flood: runSuite, reload: runSuite }
 
 const [first, ...rest] = process.argv.slice(2)
 if (first !== undefined && !(first in suites)) {

@@ -31,11 +31,12 @@ export interface RunningDevice {
   stop(): Promise<void>
 }
 
-export type DeviceName = 'cutwater' | 'cutwater-packet' | 'nginx' | 'haproxy' | 'hitch' | 'no-tls'
+export type DeviceName = 'cutwater' | 'cutwater-packet' | 'cutwater-proxy' | 'nginx' | 'haproxy' | 'hitch' | 'no-tls'
 
 export const kDeviceNames: readonly DeviceName[] = [
   'cutwater',
   'cutwater-packet',
+  'cutwater-proxy',
   'nginx',
   'haproxy',
   'hitch',
@@ -62,6 +63,8 @@ export async function startDevice(name: DeviceName, network: Network, keys: KeyP
       return startCutwater(network, keys, 'xsk')
     case 'cutwater-packet':
       return startCutwater(network, keys, 'packet')
+    case 'cutwater-proxy':
+      return startCutwater(network, keys, 'xsk', { mode: 'proxy' })
     case 'nginx':
       return startPeer(network, nginxCommand(network, keys))
     case 'haproxy':
@@ -106,7 +109,11 @@ async function waitForListener(network: Network, running: RunningProcess): Promi
   throw new Error(`${running.argv.join(' ')} does not listen: ${running.stderr.slice(-2_000)}`)
 }
 
-function nginxCommand(network: Network, keys: KeyPair): string[] {
+/** Where a terminator forwards to, as its configuration says it: "address:port", nginx and HAProxy also with "weight=N" or "weight N". */
+const kOneServer: readonly string[] = [`${kAddresses.server.v4}:80`]
+
+/** Writes nginx's configuration, anew each time. Returns: the command that runs it. */
+export function nginxCommand(network: Network, keys: KeyPair, servers = kOneServer): string[] {
   const file = network.file('peer-nginx.conf')
   writeFileSync(
     file,
@@ -116,7 +123,7 @@ http {
   access_log off; keepalive_requests 1000000000; keepalive_timeout 1h; tcp_nodelay on;
   client_body_temp_path ${network.file('body')}; proxy_temp_path ${network.file('proxy')};
   fastcgi_temp_path ${network.file('f')}; uwsgi_temp_path ${network.file('u')}; scgi_temp_path ${network.file('s')};
-  upstream server { server ${kAddresses.server.v4}:80; keepalive 64; keepalive_requests 1000000000; }
+  upstream server { ${servers.map((server) => `server ${server};`).join(' ')} keepalive 64; keepalive_requests 1000000000; }
   server {
     listen ${kAddresses.wan.v4}:443 ssl backlog=65535;
     ssl_certificate ${keys.certificate}; ssl_certificate_key ${keys.key};
@@ -134,7 +141,8 @@ http {
   return ['nginx', '-c', file, '-e', 'stderr']
 }
 
-function haproxyCommand(network: Network, keys: KeyPair): string[] {
+/** The same for HAProxy, of one process. */
+export function haproxyCommand(network: Network, keys: KeyPair, servers = kOneServer): string[] {
   const file = network.file('peer-haproxy.cfg')
   writeFileSync(network.file('peer.pem'), readFileSync(keys.certificate, 'utf8') + readFileSync(keys.key, 'utf8'), {
     mode: 0o600,
@@ -158,7 +166,7 @@ frontend tls
   bind ${kAddresses.wan.v4}:443 ssl crt ${network.file('peer.pem')} backlog 65535
   default_backend server
 backend server
-  server one ${kAddresses.server.v4}:80
+${servers.map((server, index) => `  server server${index} ${server}`).join('\n')}
 `,
   )
   return ['haproxy', '-f', file, '-db', '-q']

@@ -29,6 +29,9 @@ export interface LoadResult {
   readonly p99Us: number
   readonly resumed: number
   readonly requests: number
+  /** requests with --reconnect: connections that ended as announced, and those that ended under a request. */
+  readonly closed: number
+  readonly lost: number
   readonly bytes: number
   readonly seconds: number
   readonly gbps: number

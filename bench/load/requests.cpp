@@ -1,4 +1,6 @@
-// Keep-alive requests on a fixed number of connections, one outstanding on each; the latency of every one is kept.
+// Keep-alive requests on a fixed number of connections, one outstanding on each; the latency of every one is kept. With
+// --reconnect a connection that ends is opened again: `closed` counts those that ended as announced ("Connection: close"), `lost`
+// those that ended under a request.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -12,16 +14,16 @@ namespace {
 class Requester : public Task {
  public:
   Requester(const Options& options, Tls& tls, const Loop& loop, std::uint32_t index)
-      : stream_(options, tls, index),
+      : options_(options), tls_(tls), loop_(loop), index_(index),
         request_("GET " + options.path + " HTTP/1.1\r\nHost: " + options.server_name + "\r\n\r\n") {
-    loop.add(*this, stream_.fd());
+    open();
   }
-  int fd() const override { return stream_.fd(); }
+  int fd() const override { return stream_->fd(); }
 
   void advance() override {
     if (is_failed) return;
     if (!is_established) {
-      const Io io = stream_.establish();
+      const Io io = stream_->establish();
       if (io == Io::again) return;
       if (io != Io::ok) return fail();
       is_established = true;
@@ -32,16 +34,16 @@ class Requester : public Task {
     }
   }
 
-  std::uint64_t requests = 0, bytes = 0;
+  std::uint64_t requests = 0, bytes = 0, closed = 0, lost = 0;
   Latencies times;
   bool is_established = false, is_failed = false, is_stopped = false;
-  [[nodiscard]] std::string failure() const { return stream_.failure(); }
+  [[nodiscard]] const std::string& failure() const { return failure_; }
 
  private:
   bool send() {
     std::size_t put = 0;
     if (sent_ == 0) started_ = Clock::now();
-    const Io io = stream_.write(std::span<const char>(request_).subspan(sent_), put);
+    const Io io = stream_->write(std::span<const char>(request_).subspan(sent_), put);
     if (io == Io::again) return false;
     if (io != Io::ok) return fail(), false;
     sent_ += put;
@@ -56,7 +58,7 @@ class Requester : public Task {
   bool receive() {
     char buffer[32'768];
     std::size_t got = 0;
-    const Io io = stream_.read(buffer, got);
+    const Io io = stream_->read(buffer, got);
     if (io == Io::again) return false;
     if (io != Io::ok) return fail(), false;
     bytes += got;
@@ -77,13 +79,37 @@ class Requester : public Task {
       times.add(Clock::now() - started_);
       is_waiting_ = false;
       sent_ = 0;
+      if (options_.is_reconnecting && head_.find("onnection: close\r\n") != std::string::npos) {
+        closed += 1;
+        open();
+        return false;
+      }
     }
     return true;
   }
-  void fail() { is_failed = true; }
+  void fail() {
+    failure_ = stream_->failure();
+    if (!options_.is_reconnecting) {
+      is_failed = true;
+      return;
+    }
+    lost += 1;
+    open();
+  }
+  void open() {
+    stream_ = std::make_unique<Stream>(options_, tls_, index_);
+    is_established = is_waiting_ = false;
+    sent_ = 0;
+    left_ = 0;
+    loop_.add(*this, stream_->fd());
+  }
 
-  Stream stream_;
-  std::string request_, head_;
+  const Options& options_;
+  Tls& tls_;
+  const Loop& loop_;
+  std::uint32_t index_;
+  std::unique_ptr<Stream> stream_;
+  std::string request_, head_, failure_;
   std::size_t sent_ = 0;
   std::uint64_t left_ = 0;
   bool is_waiting_ = false;
@@ -100,20 +126,23 @@ int run_requests(const Options& options) {
   const auto start = Clock::now();
   while (seconds_since(start) < options.seconds) loop.run_once(100);
   const double elapsed = seconds_since(start);
-  std::uint64_t requests = 0, bytes = 0, failures = 0;
+  std::uint64_t requests = 0, bytes = 0, failures = 0, closed = 0, lost = 0;
   Latencies times;
   std::string failure;
   for (auto& r : all) {
     r->is_stopped = true;
     requests += r->requests;
     bytes += r->bytes;
+    closed += r->closed;
+    lost += r->lost;
     if (r->is_failed || r->requests == 0) failures += 1;
-    if (r->is_failed) failure = r->failure();
+    if (!r->failure().empty()) failure = r->failure();
     times.us.insert(times.us.end(), r->times.us.begin(), r->times.us.end());
   }
-  std::printf("{\"requests\":%llu,\"perSecond\":%.1f,\"bytes\":%llu,\"failures\":%llu,\"p50Us\":%u,\"p99Us\":%u,\"failure\":\"%s\"}\n",
+  std::printf("{\"requests\":%llu,\"perSecond\":%.1f,\"bytes\":%llu,\"failures\":%llu,\"closed\":%llu,\"lost\":%llu,\"p50Us\":%u,\"p99Us\":%u,\"failure\":\"%s\"}\n",
               static_cast<unsigned long long>(requests), static_cast<double>(requests) / elapsed,
-              static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(failures), times.at(0.5), times.at(0.99),
+              static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(failures), static_cast<unsigned long long>(closed),
+              static_cast<unsigned long long>(lost), times.at(0.5), times.at(0.99),
               failure.c_str());
   return failures == 0 ? 0 : 1;
 }

@@ -38,6 +38,7 @@ struct Options {
   bool is_plain = false;
   bool is_resuming = false;
   bool is_hashing = false;
+  bool is_reconnecting = false;            // requests
   std::string tls = "1.3";                 // "1.2" | "1.3"
   std::string suite;                       // "" = the library's order
   std::string congestion;                  // congestion control by its Linux name, "" = the machine's
