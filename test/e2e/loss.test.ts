@@ -5,24 +5,13 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runLoad } from '../../bench/e2e/load-tool.js'
-import type { Host } from '../../src/demo/network.js'
 import { growth } from '../support/appliance.js'
 import { Lab, kPorts } from '../support/lab.js'
+import { loseOneInAHundred } from '../support/loss.js'
 import { patternOf } from '../support/pattern.js'
 
 const kBytes = 1_000_000
 const kConnections = 8
-
-function loseOneInAHundred(host: Host): Promise<string> {
-  const chain = (hook: string): string => `  chain ${hook} {
-    type filter hook ${hook} priority 0
-    meta l4proto tcp numgen random mod 100 < 1 drop
-  }
-`
-  return host.output(['nft', '-f', '-'], {
-    input: `table inet loss {\n${chain('prerouting')}${chain('postrouting')}}\n`,
-  })
-}
 
 describe.each(kPorts)('loss over %s', (port) => {
   let lab: Lab

@@ -1,22 +1,33 @@
-// Bulk transfers that must arrive byte for byte, through the service `transfers` of a lab.
+// Bulk transfers that must arrive byte for byte, through the service `transfers` of a lab or any that leads to a sink.
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import { runLoad } from '../../bench/e2e/load-tool.js'
+import type { Host } from '../../src/demo/network.js'
 import type { Family, Lab } from './lab.js'
 import { patternOf } from './pattern.js'
 
 export interface Transfer {
   readonly direction: 'down' | 'up'
-  readonly family: Family
   readonly connections: number
   readonly bytes: number
 }
 
 /** Moves `bytes` on each connection, all at once, and holds the digests of what arrived against what was sent. */
-export async function expectTransfer(lab: Lab, { direction, family, connections, bytes }: Transfer): Promise<void> {
-  const target = lab.target('transfers', family)
-  const result = await runLoad(lab.network.client, 'bulk', {
-    connect: target.address, port: target.port, direction, bytes, connections, hash: true,
+export function expectTransfer(
+  lab: Lab,
+  { family, ...transfer }: Transfer & { readonly family: Family },
+): Promise<void> {
+  return expectTransferTo(lab.network.client, lab.target('transfers', family), transfer)
+}
+
+/** The same to any target. `plain`: without TLS. */
+export async function expectTransferTo(
+  host: Host,
+  target: { readonly address: string; readonly port: number; readonly plain?: boolean },
+  { direction, connections, bytes }: Transfer,
+): Promise<void> {
+  const result = await runLoad(host, 'bulk', {
+    connect: target.address, port: target.port, plain: target.plain ?? false, direction, bytes, connections, hash: true,
     path: direction === 'down' ? `/bytes/${bytes}` : '/', seconds: 80,
   }) // prettier-ignore
   expect(result).toMatchObject({ failure: '', failures: 0, done: connections, bytes: bytes * connections })

@@ -1,4 +1,5 @@
 // Other shapes for the network of src/demo/network.ts: rewired after it was built and before anything runs in it.
+import { outputOf } from '../../src/demo/command.js'
 import { kAddresses } from '../../src/demo/network.js'
 import type { Network } from '../../src/demo/network.js'
 
@@ -8,7 +9,12 @@ const noOffloads = 'tx off rx off sg off tso off gso off gro off'
 const { client, wan, lan, server } = kAddresses
 
 function script(network: Network, lines: readonly string[]): Promise<string> {
-  const names = { C: network.client.namespace, A: network.appliance.namespace, S: network.server.namespace }
+  const names = {
+    C: network.client.namespace,
+    A: network.appliance.namespace,
+    S: network.server.namespace,
+    R: network.relay.namespace,
+  }
   const set = Object.entries(names).map(([letter, name]) => `${letter}=${name}`)
   return network.appliance.output(['sh', '-e'], { input: [...set, ...lines, ''].join('\n') })
 }
@@ -70,5 +76,35 @@ export const oneArm: Wiring = async (network) => {
     // What the kernel still routes goes out where it came in; it must not tell the hosts to talk past the appliance.
     'ip netns exec $A sysctl -qw net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.wan.send_redirects=0',
     ...routes,
+  ])
+}
+
+/** A server behind a router of its own, for `behindRouter`. */
+export const kRemoteServer = { v4: '192.0.2.10', v6: '2001:db8:9::10' } as const
+
+/**
+ * A router on the servers' network, with a server behind it: two next hops, two link addresses. Both are in the relay's namespace.
+ *
+ *   appliance ── lan ~veth~ s0 ─┬─ b1 ── server
+ *                               └─ r0 ~veth~ r1 ── router .20 ── 192.0.2.10
+ */
+export const behindRouter: Wiring = async (network) => {
+  const router = { v4: '203.0.113.20', v6: '2001:db8:5::20' }
+  await outputOf(['ip', 'netns', 'add', network.relay.namespace]) // not from within another: it would be seen there alone
+  await script(network, [
+    'ip -n $R link set lo up',
+    'ip netns exec $R sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.accept_ra=0',
+    'ip -n $S link add b1 type bridge; ip -n $S link set b1 up',
+    'ip -n $S link add r0 type veth peer name r1 netns $R',
+    `for one in r0 b1; do ip netns exec $S ethtool -K $one ${noOffloads} >/dev/null; done`,
+    `ip netns exec $R ethtool -K r1 ${noOffloads} >/dev/null; ip -n $R link set r1 up`,
+    'ip -n $S addr flush dev s0 scope global',
+    'for one in s0 r0; do ip -n $S link set $one up master b1; done',
+    ...addresses('$S', 'b1', server),
+    ...addresses('$R', 'r1', router),
+    `ip -n $R addr add ${kRemoteServer.v4}/32 dev lo; ip -n $R addr add ${kRemoteServer.v6}/128 dev lo nodad`,
+    `ip -n $S route replace default via ${lan.v4}; ip -n $S -6 route replace default via ${lan.v6}`,
+    `ip -n $R route add default via ${lan.v4}; ip -n $R -6 route add default via ${lan.v6}`,
+    `ip -n $A route add ${kRemoteServer.v4}/32 via ${router.v4}; ip -n $A -6 route add ${kRemoteServer.v6}/128 via ${router.v6}`,
   ])
 }
