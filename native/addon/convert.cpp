@@ -135,7 +135,9 @@ path::RouteRule to_route(const Field& field) {
 
 ServiceConfig to_service(const Field& field) {
   std::string name = field["name"].text();
-  auto tls = to_tls(field["tls"], name);
+  const auto handling = field["handling"].choice<engine::Handling>(
+      {{"open", engine::Handling::open}, {"pass", engine::Handling::pass}, {"pass-tls", engine::Handling::pass_tls}});
+  auto tls = handling == engine::Handling::open ? to_tls(field["tls"], name) : secure::ServiceTls{};
   return {.name = std::move(name),
           .mode = field["mode"].choice<engine::Mode>(
               {{"direct", engine::Mode::direct}, {"balance", engine::Mode::balance}, {"proxy", engine::Mode::proxy}}),
@@ -154,6 +156,7 @@ ServiceConfig to_service(const Field& field) {
           .announce = field["balance"]["announce"].choice<engine::Announce>(
               {{"auto", engine::Announce::yes}, {"never", engine::Announce::no}}),
           .drain_limit_ms = field["balance"]["drainLimitMs"].integer<std::uint32_t>(),
+          .handling = handling,
           .tls = std::move(tls),
           .truncation = field["truncation"].choice<engine::Truncation>(
               {{"reset", engine::Truncation::reset}, {"forward", engine::Truncation::forward}}),

@@ -41,6 +41,11 @@ namespace cutwater {
   X(connects_sent, "SYNs of our own to servers (A9)")                              \
   X(flows_established, "TLS handshakes completed")                                 \
   X(flows_resumed, "of those, resumed")                                            \
+  X(flows_passed, "flows whose bytes pass untouched, from when their server answered")  \
+  X(passed_up_packets, "packets of clients with bytes that passed untouched")      \
+  X(passed_down_packets, "packets of servers with bytes that passed untouched")    \
+  X(passed_up_bytes, "bytes of clients that passed untouched, resent ones not counted") \
+  X(passed_down_bytes, "bytes of servers that passed untouched, resent ones not counted") \
   X(flows_closed, "flows that ended cleanly on both sides")                        \
   X(flows_moved, "flows that another server got because the first refused or did not answer (A8)") \
   X(servers_shunned, "times a server failed so often in a row that it gets nothing for a while") \

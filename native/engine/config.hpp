@@ -18,6 +18,7 @@ enum class Mode : std::uint8_t { direct, balance, proxy };
 enum class Truncation : std::uint8_t { reset, forward };   // a FIN without close_notify: RST to the server, or the FIN
 enum class Release : std::uint8_t { whole_record, streaming };
 enum class ProxyProtocol : std::uint8_t { none, v2, v2_tls };
+enum class Handling : std::uint8_t { open, pass, pass_tls };  // TLS ends here; bytes pass untouched; the same, once the hello is read
 enum class Announce : std::uint8_t { yes, no };  // whether the host answers for a service's address while the service runs
 
 struct InterfaceConfig {
@@ -41,6 +42,7 @@ struct ServerConfig {
   std::uint32_t max_sessions = 0;  // 0: no cap
 };
 
+/// A service at one address and port. One that has several is listed as often, under one name.
 struct ServiceConfig {
   std::string name;
   Mode mode = Mode::direct;
@@ -55,7 +57,8 @@ struct ServiceConfig {
   ProxyProtocol proxy_protocol = ProxyProtocol::none;
   Announce announce = Announce::yes;
   std::uint32_t drain_limit_ms = 600'000;  // what flows of a server that was taken out have left
-  secure::ServiceTls tls;
+  Handling handling = Handling::open;
+  secure::ServiceTls tls;          // with Handling::open
   Truncation truncation = Truncation::reset;
   Release release = Release::whole_record;
   std::uint32_t idle_timeout_ms = 300'000;

@@ -60,7 +60,9 @@ std::string check_balance(const ServiceConfig& service) {
 std::string wrong_servers(const ServiceConfig& service) {
   if (service.servers.empty()) return ".servers: at least one is needed";
   for (const ServerConfig& server : service.servers) {
-    if (server.endpoint.address.is_v4() != service.listen.address.is_v4()) return ".servers: of the same IP version as listen.address";
+    if (server.endpoint.address.is_v4() == service.listen.address.is_v4()) continue;
+    if (service.mode != Mode::proxy) return ".servers: of the same IP version as listen.address";
+    if (service.pool.empty() || service.pool[0].is_v4() != server.endpoint.address.is_v4()) return ".balance.pool: addresses of the servers' IP version are needed";
   }
   switch (service.mode) {
     case Mode::direct:
@@ -101,6 +103,15 @@ splice::Introduction to_introduction(ProxyProtocol protocol) {
     case ProxyProtocol::v2_tls: return splice::Introduction::proxy_v2_tls;
   }
   return splice::Introduction::none;
+}
+
+splice::Handling to_splice(Handling handling) {
+  switch (handling) {
+    case Handling::open: return splice::Handling::open;
+    case Handling::pass: return splice::Handling::pass;
+    case Handling::pass_tls: return splice::Handling::pass_tls;
+  }
+  return splice::Handling::open;
 }
 
 }  // namespace
@@ -175,6 +186,7 @@ Result<bool, Error> Engine::Impl::check(const std::vector<ServiceConfig>& wanted
     if (service.client_interface != wanted[0].client_interface || service.server_interface != wanted[0].server_interface) {
       return error(ErrorCode::config_invalid, where + ": this version runs all services between the same two interfaces");
     }
+    if (service.handling != Handling::open) continue;
     if (const std::string wrong = secure->check(service.tls); !wrong.empty()) {
       return error(ErrorCode::certificate_invalid, where + ".tls: " + wrong);
     }
@@ -284,7 +296,8 @@ std::shared_ptr<const path::Services> Engine::Impl::to_path_services(std::vector
     entry.id = id_of(service.name);
     entry.address = service.listen.address;
     entry.port = service.listen.port;
-    entry.overhead_bytes = service.tls.allow_tls12 ? kOverheadTls12 : kOverheadTls13;
+    entry.handling = to_splice(service.handling);
+    entry.overhead_bytes = service.handling != Handling::open ? std::uint8_t{0} : service.tls.allow_tls12 ? kOverheadTls12 : kOverheadTls13;
     entry.truncation_forward = service.truncation == Truncation::forward;
     entry.release_streaming = service.release == Release::streaming;
     entry.idle_timeout_ms = service.idle_timeout_ms;
@@ -314,7 +327,9 @@ std::shared_ptr<const path::Services> Engine::Impl::to_path_services(std::vector
 // Addresses that nobody else has, TLS contexts, then routes, then the packets: nothing is admitted before it can be served.
 Result<bool, Error> Engine::Impl::use(const std::vector<ServiceConfig>& wanted, std::vector<std::string>& notes) {
   if (const auto held = hold_addresses(wanted); !held) return error(ErrorCode::port_unavailable, held.error());
+  std::set<std::string> configured;  // a service with several addresses is there as often
   for (const ServiceConfig& service : wanted) {
+    if (service.handling != Handling::open || !configured.insert(service.name).second) continue;
     secure::ServiceTls tls = service.tls;
     tls.cookie_key.assign(cookie_key.begin(), cookie_key.end());
     if (const std::string wrong = secure->configure(id_of(service.name), tls); !wrong.empty()) {

@@ -71,13 +71,15 @@ std::string suite_text(const record::Suite* suite) {
 }
 
 const char* state_text(splice::FlowState state, splice::ServerLink link) {
-  if (state == splice::FlowState::established && link != splice::ServerLink::up) return "connecting";
+  const bool is_set_up = state == splice::FlowState::established || state == splice::FlowState::passing;
+  if (is_set_up && link != splice::ServerLink::up) return "connecting";
   switch (state) {
     case splice::FlowState::free: return "free";
     case splice::FlowState::syn_sent: return "connecting";
     case splice::FlowState::syn_answered: return "connecting";
     case splice::FlowState::handshake: return "handshake";
     case splice::FlowState::established: return "established";
+    case splice::FlowState::passing: return "passing";
     case splice::FlowState::draining: return "draining";
     case splice::FlowState::lingering: return "closed";
   }

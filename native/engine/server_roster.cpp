@@ -33,8 +33,11 @@ void ServerRoster::list(const std::vector<ServiceConfig>& services, Tick now) {
         entry->service = service.name;
         entry->listen = to_end(service.listen);
         entry->server = to_end(server.endpoint);
-        entry->tally = std::make_shared<balance::Tally>();
-        if (is_running_) entry->tally->join(now);
+        entry->tally = tally_of(service.name, to_end(server.endpoint));
+        if (entry->tally == nullptr) {
+          entry->tally = std::make_shared<balance::Tally>();
+          if (is_running_) entry->tally->join(now);
+        }
       }
       is_listed[static_cast<std::size_t>(entry - entries_.data())] = true;
       entry->name = server.name;
@@ -76,8 +79,19 @@ std::vector<ServerRoster::Ends> ServerRoster::take_overdue(Tick now) {
   return out;
 }
 
+// A tally that other addresses of the service use does not tell when this one's flows have ended: then their limit does.
 bool ServerRoster::drop_empty() {
-  return std::erase_if(entries_, [](const Entry& entry) { return !entry.is_current && entry.tally->sessions() == 0; }) != 0;
+  const auto is_shared = [&](const Entry& entry) {
+    return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& other) { return &other != &entry && other.tally == entry.tally; });
+  };
+  std::vector<Entry> kept;
+  for (const Entry& entry : entries_) {
+    const bool is_over = entry.tally->sessions() == 0 || (entry.leaves == kNever && is_shared(entry));
+    if (entry.is_current || !is_over) kept.push_back(entry);
+  }
+  const bool is_changed = kept.size() != entries_.size();
+  entries_ = std::move(kept);
+  return is_changed;
 }
 
 void ServerRoster::add_steering(std::vector<port::Steer>& client_side, std::vector<port::Steer>& server_side) const {
@@ -101,7 +115,8 @@ ServerRoster::Changed ServerRoster::set(const std::string& service, const std::s
   Changed changed = Changed::unknown_server;
   for (Entry& entry : entries_) {
     if (!entry.is_current || entry.service != service || entry.name != server) continue;
-    changed = entry.tally->health() == health ? Changed::no : Changed::yes;
+    if (entry.tally->health() != health) changed = Changed::yes;
+    else if (changed != Changed::yes) changed = Changed::no;
     entry.tally->set(health, now);
   }
   return changed;
@@ -110,6 +125,7 @@ ServerRoster::Changed ServerRoster::set(const std::string& service, const std::s
 std::vector<ServerEntry> ServerRoster::entries(Tick now) const {
   std::vector<ServerEntry> out;
   for (const Entry& entry : entries_) {
+    if (is_told_elsewhere(entry)) continue;
     out.push_back({.service = entry.service,
                    .name = entry.name,
                    .address = to_text(entry.server.address, entry.server.port),
@@ -121,6 +137,22 @@ std::vector<ServerEntry> ServerRoster::entries(Tick now) const {
                    .failures = entry.tally->failures()});
   }
   return out;
+}
+
+std::shared_ptr<balance::Tally> ServerRoster::tally_of(const std::string& service, const splice::End& server) const noexcept {
+  for (const Entry& entry : entries_) {
+    if (entry.service == service && entry.server == server && entry.tally != nullptr) return entry.tally;
+  }
+  return nullptr;
+}
+
+// Of a server that is entered for several addresses the first that is current speaks, or the first.
+bool ServerRoster::is_told_elsewhere(const Entry& entry) const noexcept {
+  const auto speaks = [&](const Entry& other) { return other.service == entry.service && other.server == entry.server && other.is_current; };
+  const auto current = std::find_if(entries_.begin(), entries_.end(), speaks);
+  if (current != entries_.end()) return &*current != &entry;
+  const auto first = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& other) { return other.tally == entry.tally; });
+  return &*first != &entry;
 }
 
 ServerRoster::Entry* ServerRoster::find(const std::string& service, const splice::End& listen, const splice::End& server) noexcept {

@@ -45,14 +45,18 @@ class ServerRoster {
   [[nodiscard]] std::vector<ServerEntry> entries(Tick now) const;
 
  private:
+  /// A server at one address of its service.
   struct Entry {
     std::string service, name;
     splice::End listen, server;
     std::uint32_t weight = 1, max_sessions = 0, drain_limit_ms = 0;
-    std::shared_ptr<balance::Tally> tally;
+    std::shared_ptr<balance::Tally> tally;  // one for all addresses of the service
     Tick leaves = kNever;              // when its flows are reset; kNever while it is current, or once they were
     bool is_current = true;
   };
+  /// What is counted of a server of a service, at whichever of its addresses; nullptr: it is new.
+  [[nodiscard]] std::shared_ptr<balance::Tally> tally_of(const std::string& service, const splice::End& server) const noexcept;
+  [[nodiscard]] bool is_told_elsewhere(const Entry& entry) const noexcept;
   Entry* find(const std::string& service, const splice::End& listen, const splice::End& server) noexcept;
   [[nodiscard]] const Entry* find(const std::string& service, const splice::End& listen, const splice::End& server) const noexcept;
 

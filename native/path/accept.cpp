@@ -1,5 +1,6 @@
 // Proxy mode, the client's end: the device answers the SYN itself, by a cookie, and keeps nothing until the client's first bytes
-// come back with it. So a SYN flood costs no state at all, and neither do connections that say nothing. Implements: A9.
+// come back with it. So a SYN flood costs no state at all, and neither do connections that say nothing (but to services whose bytes pass untouched).
+// Implements: A9.
 #include "path/state.hpp"
 #include "path/syn_cookie.hpp"
 #include "path/syn_options.hpp"
@@ -108,8 +109,10 @@ Verdict accept(State& s, Work& w) noexcept {
     case CookieVerdict::Kind::not_first: return dropped(Drop::not_first);
     case CookieVerdict::Kind::first: break;
   }
-  if (seg.length() == 0) return kConsume;  // it hears us; what it wants it has still to say
-  w.flow = open_flow(s, set.routes[listener->door], seg, cookie.memory);
+  // It hears us; what it wants it has still to say. Where nobody listens to that, the server may be the one to speak first.
+  const splice::Route& door = set.routes[listener->door];
+  if (seg.length() == 0 && door.policy.handling != splice::Handling::pass) return kConsume;
+  w.flow = open_flow(s, door, seg, cookie.memory);
   if (w.flow == nullptr) return dropped(Drop::flow_table_full);
   w.generation = w.flow->generation;
   s.counters.add(Count::cookies_taken);

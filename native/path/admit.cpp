@@ -162,6 +162,9 @@ bool may_make_room(const Flow& f, const wire::Segment& seg) noexcept {
   switch (f.state) {
     case FlowState::syn_sent: return true;
     case FlowState::syn_answered: return seg.seq + 1U != f.up.cipher_next;
+    case FlowState::passing:
+      if (f.up.fin != splice::FinState::acked || f.down.fin != splice::FinState::acked) return false;
+      [[fallthrough]];
     case FlowState::lingering:
     case FlowState::draining: return before(f.up.cipher_next, seg.seq);  // a new incarnation (RFC 9293 3.10.7.4)
     default: return false;

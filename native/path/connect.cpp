@@ -35,11 +35,15 @@ void trace_syn(State& s, const Flow& f, const wire::Header& h) noexcept {
                      .flags = h.flags, .note = splice::TraceNote::connecting, .seq = h.seq.value, .ack = 0, .window = h.window});
 }
 
+// Where the server's stream begins: what is told it ahead of the client's bytes is part of it.
+SeqNum stream_begin(const Flow& f) noexcept { return f.custody != nullptr ? f.custody->queue.begin() : f.up.plain_next; }
+
 void send_syn(State& s, Flow& f, Handshake& handshake) noexcept {
   const bool is_v4 = f.route->server.address.is_v4();
   const bool has_stamps = f.has(Flow::kClientTimestamps);
   const auto client_mss = static_cast<std::uint32_t>(f.client_tcp.mss + (has_stamps ? kTimestampBytes : 0));
-  const auto room = static_cast<std::uint32_t>(std::max<int>(static_cast<int>(client_mss - f.suite->overhead_bytes()), kMinMss));
+  const auto overhead = f.suite != nullptr ? static_cast<int>(f.suite->overhead_bytes()) : 0;
+  const auto room = static_cast<std::uint32_t>(std::max<int>(static_cast<int>(client_mss) - overhead, kMinMss));
   const std::int32_t window = f.down.client_edge - f.down.cipher_next;
   wire::Header h{.source_mac = s.r.server_link.mac,
                  .destination_mac = f.route->server_mac,
@@ -48,7 +52,7 @@ void send_syn(State& s, Flow& f, Handshake& handshake) noexcept {
                  .destination = &f.route->server.address,
                  .source_port = f.source_port,
                  .destination_port = f.route->server.port,
-                 .seq = f.up.first_plain - 1U,
+                 .seq = stream_begin(f) - 1U,
                  .ack = {},
                  .window = static_cast<std::uint16_t>(std::clamp(window, 0, 0xffff)),
                  .flags = wire::kSyn,
@@ -69,13 +73,14 @@ void send_syn(State& s, Flow& f, Handshake& handshake) noexcept {
   splice::arm(s.r, f);
 }
 
-// Nobody is left to ask: the client hears of it in TLS.
+// Nobody is left to ask: the client hears of it in TLS, where that is ours to speak.
 void give_up(State& s, Flow& f, Reset reason) noexcept {
   const Handshake* h = handshake_of(s, f);
   const bool was_asked = h != nullptr && h->tried_count != 0;
   f.link = ServerLink::none;
   drop_handshake(s, f);
   if (f.exchange != nullptr) return answer_unserved(s, f, reason, was_asked);
+  if (f.route->policy.handling == splice::Handling::pass) return splice::pass_reset_to_client(s.r, f, reason);
   splice::fail(s.r, f, reason, record::Alert::internal_error);
 }
 
@@ -121,7 +126,7 @@ void join_streams(State& s, Flow& f, const wire::Segment& seg) noexcept {
   f.up.server_edge = seg.ack + seg.window;
   f.link = ServerLink::up;
   if (f.custody == nullptr) return;
-  f.custody->control.start(f.up.first_plain, f.server_tcp.mss, f.up.server_edge, f.has(Flow::kServerSack));
+  f.custody->control.start(stream_begin(f), f.server_tcp.mss, f.up.server_edge, f.has(Flow::kServerSack));
 }
 
 }  // namespace
@@ -134,7 +139,7 @@ void connect(State& s, Flow& f) noexcept {
   const auto pool = pool_for(*listener, h->server_name, h->protocol);
   if (!pool) {
     drop_handshake(s, f);
-    return splice::fail(s.r, f, Reset::no_route, record::Alert::unrecognized_name);
+    return splice::fail(s.r, f, Reset::no_route, record::Alert::unrecognized_name);  // plain TCP has no rules
   }
   h->pool = *pool;
   ask_next(s, f, Reset::server_unreachable);
@@ -153,7 +158,7 @@ Verdict take_connect_answer(State& s, Work& w) noexcept {
   Flow& f = *w.flow;
   const wire::Segment& seg = w.segment;
   if (!seg.has(wire::kAck)) return dropped(Drop::bad_flags);
-  if (seg.ack != f.up.first_plain) return refuse(s, Side::server, w);  // it remembers another connection: RFC 9293 3.10.7.3
+  if (seg.ack != stream_begin(f)) return refuse(s, Side::server, w);  // it remembers another connection: RFC 9293 3.10.7.3
   if (seg.has(wire::kRst)) {
     note_failure(s, f, balance::Failing::connect);
     ask_next(s, f, Reset::server_refused);
@@ -166,6 +171,7 @@ Verdict take_connect_answer(State& s, Work& w) noexcept {
   drop_handshake(s, f);
   f.last_active = s.r.now;
   s.timers.disarm(f.index);
+  if (f.state == FlowState::passing) return join_passing(s, f), kConsume;
   splice::owe_ack_to_server(s.r, f);
   splice::owe_ack_to_client(s.r, f);  // the server's window is the client's now
   splice::go_on(s.r, f);

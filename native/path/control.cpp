@@ -20,7 +20,8 @@ splice::Route to_route(const Service& service, const Server& server, const balan
   route.has_server_mac = server.hop.is_known;
   route.service_id = service.id;
   route.generation = generation;
-  route.policy = {.truncation = service.truncation_forward ? splice::Truncation::forward : splice::Truncation::reset,
+  route.policy = {.handling = service.handling,
+                  .truncation = service.truncation_forward ? splice::Truncation::forward : splice::Truncation::reset,
                   .release = service.release_streaming ? splice::Release::streaming : splice::Release::whole_record,
                   .rekey_after_records = service.rekey_after_records,
                   .idle_timeout_ms = service.idle_timeout_ms,

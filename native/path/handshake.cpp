@@ -75,17 +75,6 @@ bool post(State& s, Flow& f, std::unique_ptr<secure::Request>&& request) {
   return false;
 }
 
-void record_hello(Bytes hello, std::vector<std::uint8_t>& out) {
-  out.reserve(hello.size() + record::kHeaderBytes);
-  for (Bytes rest = hello; !rest.empty(); rest = rest.subspan(std::min(rest.size(), record::kMaxFragmentBytes))) {
-    const Bytes fragment = rest.first(std::min(rest.size(), record::kMaxFragmentBytes));
-    std::uint8_t header[record::kHeaderBytes] = {static_cast<std::uint8_t>(record::ContentType::handshake), 3, 1};
-    store_be16(header + 3, static_cast<std::uint16_t>(fragment.size()));
-    out.insert(out.end(), header, header + sizeof header);
-    out.insert(out.end(), fragment.begin(), fragment.end());
-  }
-}
-
 // Hands whole records on. What cannot be a record behind them may be application data of a client that is ahead of us: its
 // keys will judge it.
 void post_records(State& s, Flow& f, Handshake& h) {
@@ -112,6 +101,7 @@ bool collect(State& s, Flow& f, Bytes bytes) {
     if (used == 0) return false;
     bytes = bytes.subspan(used);
   }
+  if (f.state == FlowState::passing && !bytes.empty()) return keep_for_server(s, f, bytes);  // the hello was for somebody else
   return bytes.empty();
 }
 
@@ -146,7 +136,8 @@ Verdict take_bytes(State& s, Work& w) {
   const Bytes fresh(seg.payload + old, seg.payload_bytes - static_cast<std::uint32_t>(old));
   if (!collect(s, f, fresh)) return dropped(Drop::handshake_full);
   f.up.ahead.drop_before(s.r.held, f.up.cipher_next);
-  while (f.state == FlowState::handshake && !f.up.ahead.empty() && f.up.ahead.front(s.r.held).begin == f.up.cipher_next) {
+  const auto is_listening = [&f] { return f.state == FlowState::handshake || f.state == FlowState::passing; };
+  while (is_listening() && !f.up.ahead.empty() && f.up.ahead.front(s.r.held).begin == f.up.cipher_next) {
     const splice::Held held = f.up.ahead.pop_front(s.r.held);
     const bool is_taken = collect(s, f, {held.data, held.bytes});
     s.r.chunks.put(held.chunk);
@@ -268,6 +259,25 @@ Handshake* take_handshake(State& s, Flow& f) {
   s.free_handshakes.pop_back();
   s.under_way[f.handshake] = h;
   return h;
+}
+
+void record_hello(Bytes hello, std::vector<std::uint8_t>& out) {
+  out.reserve(hello.size() + record::kHeaderBytes);
+  for (Bytes rest = hello; !rest.empty(); rest = rest.subspan(std::min(rest.size(), record::kMaxFragmentBytes))) {
+    const Bytes fragment = rest.first(std::min(rest.size(), record::kMaxFragmentBytes));
+    std::uint8_t header[record::kHeaderBytes] = {static_cast<std::uint8_t>(record::ContentType::handshake), 3, 1};
+    store_be16(header + 3, static_cast<std::uint16_t>(fragment.size()));
+    out.insert(out.end(), header, header + sizeof header);
+    out.insert(out.end(), fragment.begin(), fragment.end());
+  }
+}
+
+bool await_server(State& s, Flow& f, std::string_view server_name) {
+  Handshake* h = take_handshake(s, f);
+  if (h == nullptr) return false;
+  h->is_connecting = true;
+  h->server_name = server_name;
+  return true;
 }
 
 Handshake* handshake_of(State& s, const Flow& f) noexcept {

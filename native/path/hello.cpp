@@ -6,6 +6,7 @@
 #include "hello/client_hello.hpp"
 #include "path/state.hpp"
 #include "splice/close.hpp"
+#include "splice/custody.hpp"
 #include "splice/emit.hpp"
 
 namespace cutwater::path {
@@ -113,6 +114,17 @@ bool may_resume(const State& s, const hello::ClientHello& hello, bool is_known) 
   return hello.has_psk && (is_known || has_room);
 }
 
+// Its server answers it. All that is kept of it here goes there, as the beginning of its stream.
+void pass_hello(State& s, Flow& f, const hello::ClientHello& hello, Bytes message) noexcept {
+  std::vector<std::uint8_t> records;
+  record_hello(message, records);
+  const std::string server_name(hello.server_name);  // its block goes with the half-open record
+  if (!begin_passing(s, f, server_name)) return refuse_handshake(s, f, HandshakeFailure::overload, static_cast<std::uint8_t>(record::Alert::internal_error));
+  if (f.state != FlowState::passing) return;
+  if (!splice::keep_untouched(s.r, f, records)) return splice::reset_both(s.r, f, Reset::handshake_failed);
+  connect(s, f);
+}
+
 // A whole hello. The first one is answered with a retry where the service wants that; the second has to bring the cookie back.
 void judge(State& s, Flow& f) noexcept {
   const hello::Assembly& assembly = half_open_of(s, f).assembly;
@@ -126,6 +138,7 @@ void judge(State& s, Flow& f) noexcept {
     case hello::TriageVerdict::deny: return refuse_by_rule(s, f, HandshakeFailure::denied);
     case hello::TriageVerdict::too_many: return refuse_by_rule(s, f, HandshakeFailure::too_many);
   }
+  if (f.route->policy.handling == splice::Handling::pass_tls) return pass_hello(s, f, *parsed, message);
   const bool is_known = s.known.contains(f.client.address, s.r.now);
   if (wants_retry(s, rules) && !may_resume(s, *parsed, is_known)) {
     auto memory = hello::choose_retry(rules.profile, *parsed, message);

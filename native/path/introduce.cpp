@@ -37,4 +37,10 @@ bool introduce(State& s, splice::Flow& f, const secure::Established& e) noexcept
   return splice::put_ahead(s.r, f, header);
 }
 
+bool introduce_untouched(State& s, splice::Flow& f) noexcept {
+  if (f.route->policy.introduction == splice::Introduction::none) return true;
+  const splice::End& to = f.route->service;
+  return splice::put_ahead(s.r, f, balance::proxy_header({f.client.address, f.client.port}, {to.address, to.port}, nullptr));
+}
+
 }  // namespace cutwater::path

@@ -64,7 +64,8 @@ void Path::expire(Tick now) noexcept {
     if (index == flow::TimerWheel::kNone) break;
     splice::Flow& f = s.flows.at(index);
     if (f.state == splice::FlowState::syn_sent && f.expires <= now) note_failure(s, f, balance::Failing::connect);
-    if (f.state == splice::FlowState::established && f.link != splice::ServerLink::up) on_connect_timer(s, f);
+    const bool is_ours = f.state == splice::FlowState::established || f.state == splice::FlowState::passing;
+    if (is_ours && f.link != splice::ServerLink::up) on_connect_timer(s, f);
     if (f.state != splice::FlowState::free) splice::on_timer(s.r, f);
     if (f.state == splice::FlowState::free) forget(s, f);
   }

@@ -72,6 +72,7 @@ struct Service {
   std::vector<IpAddress> pool;          // addresses that servers see in the client's place; empty: the client's own
   std::uint8_t overhead_bytes = 29;     // largest record overhead it may negotiate: clamps the MSS shown to servers (A4)
   splice::Introduction introduction = splice::Introduction::none;
+  splice::Handling handling = splice::Handling::open;
   bool truncation_forward = false;
   bool release_streaming = false;
   std::uint32_t idle_timeout_ms = 300'000;

@@ -209,6 +209,25 @@ void refuse_handshake(State& s, splice::Flow& f, secure::HandshakeFailure failur
 /// Whether what the client sent ahead of its keys finds room in custody: it was acknowledged, there is no way back.
 [[nodiscard]] bool has_memory_for(State& s, const secure::Reply& reply) noexcept;
 void take_reply(State& s, secure::Reply& reply) noexcept;              // handshake.cpp
+/// Takes a handshake of a flow that waits for its server and for nothing else. Returns: false at the cap.
+bool await_server(State& s, splice::Flow& f, std::string_view server_name);  // handshake.cpp
+/// A whole hello as it goes to somebody else: in records of its own, whatever the client's cut was.
+void record_hello(Bytes hello, std::vector<std::uint8_t>& out);        // handshake.cpp
+
+// Bytes that pass untouched (pass.cpp).
+/// The first segment behind the SYN of a client whose service opens nothing.
+Verdict start_passing(State& s, Work& w) noexcept;
+/// From here on the flow's bytes pass; where it has no server yet, connect() comes next. Returns: false when there is no room for the
+/// flow; then nothing has changed. The flow may end over it.
+bool begin_passing(State& s, splice::Flow& f, std::string_view server_name) noexcept;
+/// The client's next bytes, which the server will get once it is there. Returns: false when there is no room.
+bool keep_for_server(State& s, splice::Flow& f, Bytes bytes) noexcept;
+/// The server has answered: both ends are joined.
+void join_passing(State& s, splice::Flow& f) noexcept;
+Verdict pass_from_client(State& s, Work& w) noexcept;
+Verdict pass_from_server(State& s, Work& w) noexcept;
+/// Tells the server of a client whose TLS, if it has any, is its own affair. Returns: false when there is no room.
+bool introduce_untouched(State& s, splice::Flow& f) noexcept;          // introduce.cpp
 /// Tells the server of its client, ahead of the client's bytes, if the service wants it so. Returns: false when there is no room.
 bool introduce(State& s, splice::Flow& f, const secure::Established& e) noexcept;  // introduce.cpp
 void cancel_handshake(State& s, splice::Flow& f) noexcept;             // handshake.cpp

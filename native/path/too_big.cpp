@@ -32,13 +32,17 @@ void pass_on(State& s, const wire::TooBig& told, const splice::LinkSide& link, c
 
 // The client's path is narrow: records get smaller from now on, and the server is told the MTU less their overhead.
 Verdict from_client_side(State& s, Flow& f, wire::TooBig t) noexcept {
-  if (!is_on_its_way(t.seq, f.down.cipher_una, f.down.cipher_next)) return dropped(Drop::bad_sequence);
+  if (!is_on_its_way(t.seq, f.down.cipher_una, f.state == FlowState::passing ? f.down.sent() : f.down.cipher_next)) return dropped(Drop::bad_sequence);
   f.client_tcp.mss = std::min(f.client_tcp.mss, payload_of(f, Flow::kClientTimestamps, t.mtu, t.source.is_v4()));
   if (f.local != nullptr) f.local->set_mss(f.client_tcp.mss);
   s.counters.add(Count::too_big_translated);
-  if (f.suite == nullptr || f.down.spans.empty()) return kConsume;
-  t.seq = f.down.spans.front(s.r.spans).plain_begin;
-  t.mtu -= static_cast<std::uint32_t>(f.suite->overhead_bytes());
+  if (f.state == FlowState::passing) {
+    t.seq = t.seq - static_cast<std::uint32_t>(f.down.cipher_next - f.down.plain_next);
+  } else {
+    if (f.suite == nullptr || f.down.spans.empty()) return kConsume;
+    t.seq = f.down.spans.front(s.r.spans).plain_begin;
+    t.mtu -= static_cast<std::uint32_t>(f.suite->overhead_bytes());
+  }
   t.source = f.route->server.address;
   t.source_port = f.route->server.port;
   t.destination = f.source();
@@ -49,13 +53,18 @@ Verdict from_client_side(State& s, Flow& f, wire::TooBig t) noexcept {
 
 // The server's path is narrow: a client segment of that size fits once it is opened. What is in custody is cut anew.
 Verdict from_server_side(State& s, Flow& f, wire::TooBig t) noexcept {
-  const SeqNum next = splice::next_to_server(f);
+  const SeqNum next = f.state == FlowState::passing ? f.up.sent() : splice::next_to_server(f);
   if (!is_on_its_way(t.seq, f.up.plain_una, next)) return dropped(Drop::bad_sequence);
   f.server_tcp.mss = std::min(f.server_tcp.mss, payload_of(f, Flow::kServerTimestamps, t.mtu, t.source.is_v4()));
   if (f.custody != nullptr) f.custody->control.set_mss(f.server_tcp.mss, s.r.now);
   s.counters.add(Count::too_big_translated);
-  if (f.up.spans.empty()) return kConsume;
-  t.seq = f.up.spans.front(s.r.spans).cipher_begin;
+  if (f.state == FlowState::passing) {
+    if (f.custody != nullptr) return kConsume;  // ours to cut anew
+    t.seq = t.seq - static_cast<std::uint32_t>(f.up.plain_next - f.up.cipher_next);
+  } else {
+    if (f.up.spans.empty()) return kConsume;
+    t.seq = f.up.spans.front(s.r.spans).cipher_begin;
+  }
   t.source = f.client.address;  // as it sent the packet, whatever the server knows it by
   t.source_port = f.client.port;
   t.destination = f.route->service.address;

@@ -148,6 +148,7 @@ Verdict from_client(State& s, Work& w) noexcept {
   }
   Flow& f = *w.flow;
   if (s.r.trace != nullptr) trace_in(s, Side::client, w);
+  if (f.state == FlowState::passing) return pass_from_client(s, w);
   if (w.segment.has(wire::kRst)) return take_client_reset(s, f, w.segment);
   if (f.state == FlowState::syn_sent) return dropped(Drop::bad_flags);
   if (!is_acceptable_from_client(f, w.segment)) {
@@ -169,8 +170,9 @@ Verdict from_client(State& s, Work& w) noexcept {
       [[fallthrough]];
     case FlowState::lingering: return splice::up(s.r, f, w.segment, w.packet);
     case FlowState::syn_answered:
-    case FlowState::handshake: return take_hello(s, w);
+    case FlowState::handshake: return f.route->policy.handling == splice::Handling::pass ? start_passing(s, w) : take_hello(s, w);
     case FlowState::draining: return take_while_draining(s, f, w.segment);
+    case FlowState::passing:
     case FlowState::syn_sent:
     case FlowState::free: break;
   }
@@ -185,7 +187,9 @@ Verdict from_server(State& s, Work& w) noexcept {
   if (f.exchange != nullptr) {
     if (Leg* leg = leg_of(f, w.segment)) return take_from_leg(s, f, *leg, w.segment), kConsume;
   }
-  if (f.link == splice::ServerLink::asked && f.state == FlowState::established) return take_connect_answer(s, w);
+  const bool is_asked = f.link == splice::ServerLink::asked && (f.state == FlowState::established || f.state == FlowState::passing);
+  if (is_asked) return take_connect_answer(s, w);
+  if (f.state == FlowState::passing) return pass_from_server(s, w);
   const bool is_synchronized = f.state == FlowState::handshake || f.state == FlowState::established || f.state == FlowState::lingering;
   if (is_synchronized && !w.segment.has(wire::kRst)) {
     if (!is_acceptable_from_server(f, w.segment)) {
@@ -216,6 +220,7 @@ Verdict from_server(State& s, Work& w) noexcept {
       }
       return f.exchange != nullptr ? take_answer_bytes(s, w) : splice::down(s.r, f, w.segment, w.packet);
     case FlowState::draining: return refuse(s, Side::server, w);
+    case FlowState::passing:
     case FlowState::free: break;
   }
   return dropped(Drop::bad_flags);

@@ -175,8 +175,9 @@ void release(Resources& r, Flow& f) noexcept {
 
 void arm(Resources& r, Flow& f) noexcept {
   if (f.state == FlowState::free) return;
-  const bool is_spliced = f.state == FlowState::established && f.link == ServerLink::up;
-  Tick due = is_spliced ? f.last_active + f.route->policy.idle_timeout_ms * kMs : f.expires;
+  const bool is_up = (f.state == FlowState::established || f.state == FlowState::passing) && f.link == ServerLink::up;
+  Tick due = is_up ? f.last_active + f.route->policy.idle_timeout_ms * kMs : f.expires;
+  if (f.state == FlowState::passing) due = std::min(due, f.expires);
   if (f.custody != nullptr) due = std::min(due, f.custody->control.deadline());
   if (f.local != nullptr) due = std::min(due, f.local->deadline());
   if (due < r.timers.deadline(f.index)) r.timers.arm(f.index, due, r.now);
@@ -194,6 +195,11 @@ void on_timer(Resources& r, Flow& f) noexcept {
   switch (f.state) {
     case FlowState::established:
       if (f.link != ServerLink::up) break;  // path/connect.cpp counts its time
+      if (f.last_active + f.route->policy.idle_timeout_ms * kMs <= r.now) return reset_both(r, f, Reset::idle_timeout);
+      break;
+    case FlowState::passing:
+      if (f.link != ServerLink::up) break;  // as above
+      if (f.expires <= r.now) return release(r, f);
       if (f.last_active + f.route->policy.idle_timeout_ms * kMs <= r.now) return reset_both(r, f, Reset::idle_timeout);
       break;
     case FlowState::lingering:

@@ -253,7 +253,7 @@ void custody_on_server_ack(Resources& r, Flow& f, SeqNum ack, const wire::TcpOpt
   }
 }
 
-bool put_ahead(Resources& r, Flow& f, Bytes bytes) noexcept {
+bool keep_untouched(Resources& r, Flow& f, Bytes bytes) noexcept {
   if (!enter_custody(r, f)) return false;
   ByteQueue& queue = f.custody->queue;
   if (!queue.has_room(r.chunks, static_cast<std::uint32_t>(bytes.size()))) return false;
@@ -264,7 +264,13 @@ bool put_ahead(Resources& r, Flow& f, Bytes bytes) noexcept {
     queue.commit(static_cast<std::uint32_t>(n));
     bytes = bytes.subspan(n);
   }
-  f.custody->ready = f.up.plain_next = f.up.first_plain = queue.end();
+  f.custody->ready = f.up.plain_next = queue.end();
+  return true;
+}
+
+bool put_ahead(Resources& r, Flow& f, Bytes bytes) noexcept {
+  if (!keep_untouched(r, f, bytes)) return false;
+  f.up.first_plain = f.up.plain_next;
   return true;
 }
 

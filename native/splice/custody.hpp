@@ -59,6 +59,8 @@ void renumber_up(Flow& f, SeqNum begin) noexcept;
 /// Puts other bytes in the place of the oldest `old_bytes` in custody; what follows moves along. Requires: none of them was
 /// sent. Returns: false when there is no room.
 bool replace_front(Resources& r, Flow& f, std::uint32_t old_bytes, Bytes bytes) noexcept;
+/// Takes bytes of the client that go to the server as they are. Returns: false when there is no room for them.
+bool keep_untouched(Resources& r, Flow& f, Bytes bytes) noexcept;
 /// Owes the server a FIN behind everything that is on its way.
 void owe_fin_to_server(Resources& r, Flow& f) noexcept;
 void release_custody(Resources& r, Flow& f) noexcept;

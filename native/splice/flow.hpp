@@ -29,6 +29,7 @@ enum class FlowState : std::uint8_t {
   syn_answered,  // the server's SYN-ACK went to the client
   handshake,     // TCP is up; TLS is being negotiated; the server is shown a zero window
   established,   // the splice is at work
+  passing,       // its bytes pass untouched, by path/pass.cpp; or wait for its server (`link`)
   draining,      // the server side is gone; the client still has an alert and a FIN to get
   lingering,     // both ends have closed; late retransmissions are answered
 };
@@ -62,12 +63,15 @@ struct Up {
   Reassembly ahead;      // ciphertext behind a gap
   Reassembly pieces;     // parts of records that were resent in another cut
   std::uint32_t ts_recent = 0;  // TS.Recent of RFC 7323 4.3: no segment of the client may be older
-  std::uint64_t number = 0;
+  std::uint64_t number = 0;  // of the next record; while bytes pass untouched, the end of what the server was sent
   std::uint8_t epoch = 0;
   UpEnd end = UpEnd::open;
   FinState fin = FinState::none;  // our FIN to the server
   std::uint8_t shift_shown = 0;   // of the windows the client is shown
   std::uint16_t custodies = 0;    // times the direction went into custody; stays at its largest value
+
+  [[nodiscard]] SeqNum sent() const noexcept { return SeqNum{static_cast<std::uint32_t>(number)}; }
+  void set_sent(SeqNum end) noexcept { number = end.value; }
 };
 
 /// Server to client: plaintext comes, ciphertext goes.
@@ -82,12 +86,15 @@ struct Down {
   Reassembly ahead;      // plaintext behind a gap, or not admitted by the client's window (A14)
   Reassembly pieces;
   std::uint32_t ts_recent = 0;  // of the server's segments, as in Up
-  std::uint64_t number = 0;
+  std::uint64_t number = 0;  // as above, the client
   std::uint8_t epoch = 0;
   FinState fin = FinState::none;  // our close_notify and FIN to the client
   UpdateState update = UpdateState::none;
   std::uint8_t shift_shown = 0;     // of the windows the server is shown
   std::uint32_t stamp_offset = 0;   // the client sees the server's timestamps so much later (proxy mode: it saw ours first)
+
+  [[nodiscard]] SeqNum sent() const noexcept { return SeqNum{static_cast<std::uint32_t>(number)}; }
+  void set_sent(SeqNum end) noexcept { number = end.value; }
 };
 
 /// Keys of the epoch before, kept while spans of it may be unacknowledged.

@@ -16,7 +16,15 @@ enum class Release : std::uint8_t { whole_record, streaming };  // when plaintex
 /// Whether a server is told of its client ahead of the client's bytes, by the PROXY protocol.
 enum class Introduction : std::uint8_t { none, proxy_v2, proxy_v2_tls };
 
+/// What becomes of a client's bytes.
+enum class Handling : std::uint8_t {
+  open,      // TLS ends here: the splice
+  pass,      // none of our business: they pass untouched (path/pass.cpp)
+  pass_tls,  // TLS that servers end themselves: its hello is read, and all passes untouched
+};
+
 struct Policy {
+  Handling handling = Handling::open;
   Truncation truncation = Truncation::reset;
   Release release = Release::whole_record;
   std::uint64_t rekey_after_records = 0;  // 0: the suite's own limit

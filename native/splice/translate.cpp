@@ -53,6 +53,7 @@ SeqNum edge_for_client(const Resources& r, Flow& f) noexcept {
 }
 
 SeqNum edge_for_server(const Resources&, Flow& f) noexcept {
+  if (f.state == FlowState::passing) return f.down.plain_next + static_cast<std::uint32_t>(f.down.client_edge - f.down.cipher_next);
   if (f.state != FlowState::established) return f.down.plain_next;
   SeqNum edge = f.down.plain_next;
   const std::int32_t budget = f.down.client_edge - f.down.cipher_next;

@@ -1,5 +1,5 @@
 /** `cutwater check`: reads the configuration and its certificate files, and touches nothing else. Needs no add-on. */
-import { formatEndpoint } from '../config/defaults.js'
+import { formatEndpoint, formatListen } from '../config/defaults.js'
 import { readConfig } from '../config/parse.js'
 import { readIdentities, wipeKeys } from '../identity/service-identity.js'
 import { exitCodes, type ExitCode } from './exit-code.js'
@@ -18,11 +18,11 @@ export async function check({ config: file, json }: CheckOptions): Promise<ExitC
     config.secure.place === 'remote' ? 'elsewhere' : 'read',
   )
   wipeKeys(services)
-  const listed = [...config.services].map(([name, { mode, listen, servers }]) => ({
+  const listed = [...config.services].map(([name, service]) => ({
     name,
-    mode,
-    listen: formatEndpoint(listen),
-    servers: servers.map(formatEndpoint),
+    mode: service.mode,
+    listen: formatListen(service),
+    servers: service.servers.map(formatEndpoint),
   }))
   if (json) {
     printJson({ event: 'checked', file, services: listed, warnings })

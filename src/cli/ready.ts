@@ -1,12 +1,12 @@
 /** The one line that says traffic can flow, for people and for programs. */
 import type { Appliance } from '../appliance.js'
-import { type Config, formatEndpoint } from '../config/defaults.js'
+import { type Config, formatEndpoint, formatListen } from '../config/defaults.js'
 import type { PortReport } from '../native/contract.js'
 
 export function formatReady({ config, ready }: Appliance): string {
-  const services = [...config.services].map(([name, { mode, listen, servers }]) => {
-    const targets = servers.map(formatEndpoint).join(', ')
-    return `${name} ${formatEndpoint(listen)} ${mode} -> ${targets}`
+  const services = [...config.services].map(([name, service]) => {
+    const targets = service.servers.map(formatEndpoint).join(', ')
+    return `${name} ${formatListen(service)} ${service.mode} -> ${targets}`
   })
   const ports = [...ready.ports].map(([name, port]) => `${name} ${formatPort(port)}`)
   return `cutwater: ready: ${services.join('; ')} (${ports.join(', ')})`
@@ -43,8 +43,15 @@ export function toReadyJson(
 }
 
 function toServices(config: Config) {
-  return [...config.services].map(([name, { mode, listen, servers, clientSide, serverSide }]) => [
+  return [...config.services].map(([name, { mode, listen, alsoListen, servers, clientSide, serverSide }]) => [
     name,
-    { mode, listen: formatEndpoint(listen), servers: servers.map(formatEndpoint), clientSide, serverSide },
+    {
+      mode,
+      listen: formatEndpoint(listen),
+      ...(alsoListen.length > 0 ? { alsoListen: alsoListen.map(formatEndpoint) } : {}),
+      servers: servers.map(formatEndpoint),
+      clientSide,
+      serverSide,
+    },
   ])
 }

@@ -24,14 +24,14 @@ type WrittenService = z.output<typeof serviceSchema>
 export function checkService(service: WrittenService, interfaces: readonly string[]): Problem[] {
   return [
     ...checkSupport(service),
+    ...checkProtocol(service),
     ...checkSides(service, interfaces),
     ...checkServers(service),
     ...checkBalance(service),
     ...checkHealth(service),
     ...checkRoutes(service),
     ...checkHttp(service),
-    ...checkSuites(service.tls),
-    ...checkClientAuth(service.tls),
+    ...(service.tls ? [...checkSuites(service.tls), ...checkClientAuth(service.tls)] : []),
   ]
 }
 
@@ -50,6 +50,57 @@ function checkSupport({ mode, release }: WrittenService): Problem[] {
   return problems
 }
 
+/** What belongs to TLS has no meaning where TLS is not opened here. */
+function checkProtocol(service: WrittenService): Problem[] {
+  const { protocol, mode, tls, hello, truncation, release, rekeyAfterRecords, balance } = service
+  if (protocol === 'tls') {
+    return tls === undefined ? [{ path: ['tls'], message: 'missing: protocol "tls" needs certificates' }] : []
+  }
+  const problems: Problem[] = []
+  if (mode === 'direct') {
+    const message = `"${protocol}" needs mode "balance" or "proxy": what is to go straight to its server needs no service`
+    problems.push({ path: ['protocol'], message })
+  } else if (protocol === 'tls-passthrough' && mode === 'balance') {
+    const message = `"${protocol}" needs mode "proxy", which hears the client first; in mode "balance" use "tcp"`
+    problems.push({ path: ['protocol'], message })
+  }
+  const idle: [Path, boolean][] = [
+    [['tls'], tls !== undefined],
+    [['truncation'], truncation !== 'reset'],
+    [['release'], release !== 'whole-record'],
+    [['rekeyAfterRecords'], rekeyAfterRecords !== 0],
+    [['hello', 'retry'], hello.retry !== 'never'],
+    [['hello', 'rules'], protocol === 'tcp' && hello.rules.length > 0],
+  ]
+  for (const [path, isSet] of idle) {
+    if (isSet) problems.push({ path, message: `has no effect with protocol "${protocol}"`, at: 'key' })
+  }
+  problems.push(...checkPassedRoutes(service))
+  if (balance?.proxyProtocol === 'v2-tls') {
+    const message = `with protocol "${protocol}" there is no TLS here to tell of: use "v2"`
+    problems.push({ path: ['balance', 'proxyProtocol'], message })
+  }
+  return problems
+}
+
+/** All that is known of a connection that passes is the name in its hello. */
+function checkPassedRoutes({ protocol, routes, http }: WrittenService): Problem[] {
+  const message = `cannot be used with protocol "${protocol}": `
+  const problems: Problem[] = []
+  if (http !== undefined) problems.push({ path: ['http'], message: `${message}requests are not read`, at: 'key' })
+  if (routes !== undefined && protocol === 'tcp') {
+    problems.push({ path: ['routes'], message: `${message}nothing is read of what clients say`, at: 'key' })
+  } else {
+    for (const [index, { match }] of (routes ?? []).entries()) {
+      for (const part of ['alpn', ...requestParts] as const) {
+        if (match[part] === undefined) continue
+        problems.push({ path: ['routes', index, 'match', part], message: `${message}only sni is read`, at: 'key' })
+      }
+    }
+  }
+  return problems
+}
+
 function checkSides(service: WrittenService, interfaces: readonly string[]): Problem[] {
   return (['clientSide', 'serverSide'] as const).flatMap((side): Problem[] => {
     const name = sideOf(service, side, interfaces)
@@ -62,24 +113,55 @@ function checkSides(service: WrittenService, interfaces: readonly string[]): Pro
   })
 }
 
-function checkServers({ mode, listen, servers }: WrittenService): Problem[] {
+type Endpoint = WrittenService['listen']
+
+/** Where a service listens, each with its place in the file. */
+function listenersOf({ listen, alsoListen }: WrittenService): { path: Path; endpoint: Endpoint }[] {
+  return [
+    { path: ['listen'], endpoint: listen },
+    ...alsoListen.map((endpoint, index) => ({ path: ['alsoListen', index], endpoint })),
+  ]
+}
+
+function checkServers(service: WrittenService): Problem[] {
+  return [
+    ...checkServersAt(service, service.listen),
+    ...checkOtherListeners(service),
+    ...(service.mode === 'direct' && service.servers.length > 1
+      ? [{ path: ['servers', 1], message: 'mode "direct" has exactly one server' }]
+      : []),
+  ]
+}
+
+/** What the servers do not forbid at `listen` must not be forbidden at the others. */
+function checkOtherListeners(service: WrittenService): Problem[] {
+  return service.alsoListen.flatMap((endpoint, index): Problem[] => {
+    const problem = checkServersAt(service, endpoint)[0]
+    if (problem === undefined || checkServersAt(service, service.listen).length > 0) return []
+    const message = `does not go with servers[${String(problem.path[1])}]: ${problem.message}`
+    return [{ path: ['alsoListen', index, 'address'], message: message.replace('listen.address', 'this') }]
+  })
+}
+
+function checkServersAt({ mode, servers, balance }: WrittenService, listen: Endpoint): Problem[] {
   const problems: Problem[] = []
   servers.forEach((server, index) => {
     if (isIPv6(server.address) !== isIPv6(listen.address)) {
-      const message = `a server must be of the same IP version as listen.address, "${listen.address}"`
+      if (mode === 'proxy' && balance?.pool !== undefined) return // checkPool sees to the rest
+      const how = mode === 'proxy' ? 'needs a balance.pool of its own version' : 'needs mode "proxy" and a balance.pool'
+      const message = `a server of another IP version than listen.address, "${listen.address}", ${how}`
       problems.push({ path: ['servers', index, 'address'], message })
     } else if (mode === 'direct' && !isSameAddress(server.address, listen.address)) {
       const message = `in mode "direct" the server has the address clients connect to, "${listen.address}"`
       problems.push({ path: ['servers', index, 'address'], message })
     }
   })
-  if (mode === 'direct' && servers.length > 1) {
-    problems.push({ path: ['servers', 1], message: 'mode "direct" has exactly one server' })
-  }
   return problems
 }
 
-function checkBalance({ mode, listen, servers, balance }: WrittenService): Problem[] {
+function checkBalance(service: WrittenService): Problem[] {
+  const { mode, servers, balance } = service
+  const listeners = listenersOf(service)
   if (mode === 'direct') {
     return balance === undefined ? [] : [{ path: ['balance'], message: 'has no effect in mode "direct"', at: 'key' }]
   }
@@ -87,16 +169,17 @@ function checkBalance({ mode, listen, servers, balance }: WrittenService): Probl
   if (servers.every(({ weight }) => weight === 0)) {
     problems.push({ path: ['servers'], message: 'every weight is 0: nobody could be served' })
   }
-  if (['0.0.0.0', '::'].includes(listen.address)) {
-    problems.push({ path: ['listen', 'address'], message: `mode "${mode}" listens on one address` })
+  for (const { path, endpoint } of listeners) {
+    if (!['0.0.0.0', '::'].includes(endpoint.address)) continue
+    problems.push({ path: [...path, 'address'], message: `mode "${mode}" listens on one address` })
   }
   servers.forEach((server, index) => {
-    if (mode === 'balance' && isSameAddress(server.address, listen.address)) {
+    if (mode === 'balance' && listeners.some(({ endpoint }) => isSameAddress(server.address, endpoint.address))) {
       const message = `the address of the service itself; if that server is to be reached there, use mode "direct"`
       problems.push({ path: ['servers', index, 'address'], message })
     }
   })
-  return [...problems, ...checkNames(servers), ...(balance ? checkPool(listen, servers, balance) : [])]
+  return [...problems, ...checkNames(servers), ...(balance ? checkPool(service, balance) : [])]
 }
 
 function checkNames(servers: WrittenService['servers']): Problem[] {
@@ -112,11 +195,8 @@ function checkNames(servers: WrittenService['servers']): Problem[] {
   })
 }
 
-function checkPool(
-  listen: WrittenService['listen'],
-  servers: WrittenService['servers'],
-  balance: NonNullable<WrittenService['balance']>,
-): Problem[] {
+function checkPool(service: WrittenService, balance: NonNullable<WrittenService['balance']>): Problem[] {
+  const { listen, alsoListen, servers } = service
   const problems: Problem[] = []
   if (balance.algorithm !== 'consistent-hash') {
     for (const key of ['hash', 'hashKey'] as const) {
@@ -129,7 +209,7 @@ function checkPool(
     const path = ['balance', 'pool', index]
     if (servers.some((server) => isIPv6(server.address) !== isIPv6(address))) {
       problems.push({ path, message: 'must be of the IP version of the servers' })
-    } else if ([listen, ...servers].some((one) => isSameAddress(one.address, address))) {
+    } else if ([listen, ...alsoListen, ...servers].some((one) => isSameAddress(one.address, address))) {
       problems.push({ path, message: 'is the address of the service or of a server' })
     }
   })
@@ -184,8 +264,9 @@ function checkRoute({ routes, servers, tls }: WrittenService, index: number, nam
   if (problems.length === 0 && route.servers.every((name) => servers[names.indexOf(name)]?.weight === 0)) {
     problems.push({ path: ['routes', index, 'servers'], message: 'every weight is 0: nobody could be served' })
   }
-  if (match.alpn !== undefined && !tls.protocols.includes(match.alpn)) {
-    const message = `not one of tls.protocols, so nobody will speak it; there is ${quoted(tls.protocols)}`
+  const spoken = tls?.protocols ?? []
+  if (match.alpn !== undefined && tls !== undefined && !spoken.includes(match.alpn)) {
+    const message = `not one of tls.protocols, so nobody will speak it; there is ${quoted(spoken)}`
     problems.push({ path: ['routes', index, 'match', 'alpn'], message })
   }
   if (match.path !== undefined && match.exactPath !== undefined) {
@@ -221,7 +302,7 @@ function checkHttp(service: WrittenService): Problem[] {
   return problems
 }
 
-function checkSuites(tls: WrittenService['tls']): Problem[] {
+function checkSuites(tls: NonNullable<WrittenService['tls']>): Problem[] {
   const chosen = tls.suites
   if (!chosen) return []
   const idle = tls.versions.filter((version) => !chosen.some((suite) => suites[suite].version === version))
@@ -245,7 +326,7 @@ function checkSuites(tls: WrittenService['tls']): Problem[] {
   ]
 }
 
-function checkClientAuth({ clientAuth, clientCa }: WrittenService['tls']): Problem[] {
+function checkClientAuth({ clientAuth, clientCa }: NonNullable<WrittenService['tls']>): Problem[] {
   if (clientAuth !== 'none' && clientCa === undefined) {
     return [{ path: ['tls', 'clientCa'], message: `missing: clientAuth "${clientAuth}" needs the issuers to accept` }]
   }
@@ -285,15 +366,18 @@ function checkCounts({ services, interfaces }: Written): Problem[] {
 }
 
 function checkListeners({ services }: Written): Problem[] {
-  const seen: { name: string; listen: WrittenService['listen'] }[] = []
-  return Object.entries(services).flatMap(([name, { listen }]): Problem[] => {
-    const earlier = seen.find(
-      (one) => one.listen.port === listen.port && isSameAddress(one.listen.address, listen.address),
-    )
-    seen.push({ name, listen })
-    if (!earlier) return []
-    return [{ path: ['services', name, 'listen'], message: `service "${earlier.name}" listens there already` }]
-  })
+  const seen: { name: string; endpoint: Endpoint }[] = []
+  return Object.entries(services).flatMap(([name, service]) =>
+    listenersOf(service).flatMap(({ path, endpoint }): Problem[] => {
+      const earlier = seen.find(
+        (one) => one.endpoint.port === endpoint.port && isSameAddress(one.endpoint.address, endpoint.address),
+      )
+      seen.push({ name, endpoint })
+      if (!earlier) return []
+      const who = earlier.name === name ? 'it' : `service "${earlier.name}"`
+      return [{ path: ['services', name, ...path], message: `${who} listens there already` }]
+    }),
+  )
 }
 
 function checkDevices({ interfaces }: Written): Problem[] {

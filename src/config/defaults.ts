@@ -9,6 +9,7 @@ import {
   type configSchema,
   httpSchema,
   type Mode,
+  type Protocol,
   type Release,
   requestParts,
   type serviceSchema,
@@ -72,9 +73,12 @@ export interface WorkersConfig {
 
 export interface ServiceConfig {
   readonly mode: Mode
+  /** What clients speak, and whether it is opened here. */
+  readonly protocol: Protocol
   readonly clientSide: string
   readonly serverSide: string
   readonly listen: Endpoint
+  readonly alsoListen: readonly Endpoint[]
   readonly servers: readonly ServerConfig[]
   /** In order; the first that matches. Empty: all servers for everybody. */
   readonly routes: readonly RouteConfig[]
@@ -90,7 +94,8 @@ export interface ServiceConfig {
   /** 0: the suite's own limit. */
   readonly rekeyAfterRecords: number
   readonly hello: HelloConfig
-  readonly tls: TlsConfig
+  /** Undefined unless `protocol` is "tls". */
+  readonly tls: TlsConfig | undefined
 }
 
 /** Empty parts match everything. Names and header names are in lower case. */
@@ -236,9 +241,11 @@ export function toConfig(written: Written, directory: string): Config {
 function toService(service: WrittenService, interfaces: readonly string[], directory: string): ServiceConfig {
   return {
     mode: service.mode,
+    protocol: service.protocol,
     clientSide: sideOf(service, 'clientSide', interfaces),
     serverSide: sideOf(service, 'serverSide', interfaces),
     listen: service.listen,
+    alsoListen: service.alsoListen,
     servers: service.servers.map((server) => ({
       name: server.name ?? formatEndpoint(server),
       address: server.address,
@@ -256,7 +263,7 @@ function toService(service: WrittenService, interfaces: readonly string[], direc
     handshakeTimeoutMs: ms(service.timeouts.handshake),
     rekeyAfterRecords: service.rekeyAfterRecords,
     hello: toHello(service.hello),
-    tls: toTls(service.tls, directory),
+    tls: service.tls === undefined ? undefined : toTls(service.tls, directory),
   }
 }
 
@@ -336,7 +343,7 @@ function toHealth(health: NonNullable<WrittenService['health']>): HealthConfig {
   }
 }
 
-function toTls(tls: WrittenService['tls'], directory: string): TlsConfig {
+function toTls(tls: NonNullable<WrittenService['tls']>, directory: string): TlsConfig {
   return {
     versions: tls.versions,
     certificates: tls.certificates.map(({ certificate, key }) => ({
@@ -367,6 +374,11 @@ function toSecure({ place, remote }: Written['secure'], directory: string): Secu
       caPath: resolve(directory, ca),
     },
   }
+}
+
+/** All addresses and ports of a service, as a line for people. */
+export function formatListen({ listen, alsoListen }: ServiceConfig): string {
+  return [listen, ...alsoListen].map(formatEndpoint).join(', ')
 }
 
 /** "192.0.2.1:443" or "[2001:db8::1]:443". */

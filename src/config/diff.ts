@@ -30,7 +30,7 @@ function diffServices(before: Wanted, after: Wanted): Action[] {
       continue
     }
     const keys = changedKeys({ ...running, tls: undefined }, { ...wanted, tls: undefined })
-    keys.push(...changedKeys(running.tls, wanted.tls).map((key) => `tls.${key}`))
+    keys.push(...changedKeys(running.tls ?? {}, wanted.tls ?? {}).map((key) => `tls.${key}`))
     if (before.digests.get(service) !== after.digests.get(service)) keys.push('tls certificate files')
     if (keys.length > 0) actions.push({ kind: 'change-service', service, keys })
   }

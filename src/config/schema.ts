@@ -23,6 +23,7 @@ import {
 } from './values.js'
 
 export const modes = ['direct', 'balance', 'proxy'] as const
+export const protocols = ['tls', 'tcp', 'tls-passthrough'] as const
 export const releases = ['whole-record', 'streaming'] as const
 
 /** One side of the appliance: a network device and how packets are taken from it. */
@@ -170,9 +171,11 @@ export const httpSchema = mapping({
 /** One listener. */
 export const serviceSchema = mapping({
   mode: choice(modes).default('direct'),
+  protocol: choice(protocols).default('tls'),
   clientSide: name('the name of an interface').optional(),
   serverSide: name('the name of an interface').optional(),
   listen: mapping(endpointShape),
+  alsoListen: list(mapping(endpointShape), 'addresses and ports', { min: 0, max: 64 }).default([]),
   servers: list(serverSchema, 'servers', { min: 1, max: 1_024 }),
   routes: list(routeSchema, 'routes', { min: 1, max: 64 }).optional(),
   http: httpSchema.optional(),
@@ -183,7 +186,7 @@ export const serviceSchema = mapping({
   timeouts: timeoutsSchema.prefault({}),
   rekeyAfterRecords: integer(0, Number.MAX_SAFE_INTEGER, 'a number of records').default(0),
   hello: helloSchema.prefault({}),
-  tls: tlsSchema,
+  tls: tlsSchema.optional(),
 })
 
 /** Secure processors on another host: where, and how both prove who they are. */
@@ -228,6 +231,7 @@ export type ServiceInput = z.input<typeof serviceSchema>
 export type InterfaceInput = z.input<typeof interfaceSchema>
 export type Algorithm = (typeof algorithms)[number]
 export type Mode = (typeof modes)[number]
+export type Protocol = (typeof protocols)[number]
 export type Release = (typeof releases)[number]
 
 /**

@@ -7,7 +7,9 @@ import { output, read } from './read.js'
 
 export async function examineRouting(config: Config): Promise<Finding[]> {
   const services = [...config.services]
-  const isV6 = services.map(([, { listen }]) => isIPv6(listen.address))
+  const isV6 = services.flatMap(([, { listen, alsoListen }]) =>
+    [listen, ...alsoListen].map(({ address }) => isIPv6(address)),
+  )
   const devices = new Set([...config.interfaces.values()].map(({ device }) => device))
   const found = await Promise.all([
     isV6.includes(false) ? judgeForwarding('IPv4', 'net.ipv4.ip_forward') : [],

@@ -55,9 +55,9 @@ export function wipeKeys(services: ReadonlyMap<string, ServiceIdentity>): void {
   for (const { certificates } of services.values()) for (const { key } of certificates) key.fill(0)
 }
 
-async function readService(tls: TlsConfig, now: Date, one: typeof readIdentity) {
-  const found = await Promise.all(tls.certificates.map((paths) => one(paths, now)))
-  const issuers = tls.clientCaPath === undefined ? undefined : await readIssuers(tls.clientCaPath, now)
+async function readService(tls: TlsConfig | undefined, now: Date, one: typeof readIdentity) {
+  const found = await Promise.all((tls?.certificates ?? []).map((paths) => one(paths, now)))
+  const issuers = tls?.clientCaPath === undefined ? undefined : await readIssuers(tls.clientCaPath, now)
   const certificates = found.flatMap(({ value }) => (value ? [value] : []))
   const value: ServiceIdentity = {
     certificates,

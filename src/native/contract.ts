@@ -107,6 +107,7 @@ export interface NativeHttp {
   readonly maxHeadBytes: number
 }
 
+/** One address and port of a service: a service with several is as many of these, of one name. */
 export interface NativeService {
   readonly name: string
   readonly mode: 'direct' | 'balance' | 'proxy'
@@ -118,7 +119,10 @@ export interface NativeService {
   readonly routes: readonly NativeRoute[]
   readonly http: NativeHttp
   readonly balance: NativeBalance
-  readonly tls: NativeTls
+  /** Whether TLS ends here; what does not passes untouched, with or without a look at its hello. */
+  readonly handling: 'open' | 'pass' | 'pass-tls'
+  /** With "open". */
+  readonly tls?: NativeTls
   readonly truncation: 'reset' | 'forward'
   readonly release: 'whole-record' | 'streaming'
   readonly idleTimeoutMs: number

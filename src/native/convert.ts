@@ -1,10 +1,10 @@
 /** From a checked configuration to the add-on's plain values. The shapes are contract.ts. */
 import { createHash } from 'node:crypto'
 
-import type { Config, RemoteConfig, ServiceConfig } from '../config/defaults.js'
+import type { Config, RemoteConfig, ServiceConfig, TlsConfig } from '../config/defaults.js'
 import type { ServiceIdentity } from '../identity/service-identity.js'
 import { secureProgramPath } from './binding.js'
-import type { NativeConfig, NativeService } from './contract.js'
+import type { NativeConfig, NativeService, NativeTls } from './contract.js'
 
 const neverSleeps = 0xffff_ffff
 
@@ -43,10 +43,13 @@ function dialArguments({ address, name, certificatePath, keyPath, caPath }: Remo
 
 export function toNativeServices(config: Config, identities: ReadonlyMap<string, ServiceIdentity>): NativeService[] {
   const interfaces = [...config.interfaces.keys()]
-  return [...config.services].map(([name, service]) => {
+  return [...config.services].flatMap(([name, service]) => {
     const identity = identities.get(name)
     if (!identity) throw new Error(`unreachable: no identity for ${name}`)
-    return toNativeService(name, service, identity, interfaces)
+    return [service.listen, ...service.alsoListen].map((listen) => ({
+      ...toNativeService(name, service, identity, interfaces),
+      listen,
+    }))
   })
 }
 
@@ -72,24 +75,8 @@ function toNativeService(
         ? { isRead: false, isForwarded: false, maxHeadBytes: 0 }
         : { isRead: true, ...service.http },
     balance: { ...service.balance, hashKey: toHashKey(service.balance.hashKey) },
-    tls: {
-      allowTls12: service.tls.versions.includes('1.2'),
-      allowTls13: service.tls.versions.includes('1.3'),
-      certificates: identity.certificates.map(({ certificatePath, keyPath, chain, key }) => ({
-        name: certificatePath,
-        keyName: keyPath,
-        chain,
-        key,
-      })),
-      protocols: service.tls.protocols,
-      suites: service.tls.suites,
-      clientAuth: service.tls.clientAuth,
-      clientCa: identity.issuers,
-      requireKnownName: service.tls.requireKnownName,
-      sessionLifetimeS: service.tls.sessionLifetimeS,
-      tickets: service.tls.tickets,
-      legacyRsaKeyExchange: service.tls.legacyRsaKeyExchange,
-    },
+    handling: handlings[service.protocol],
+    ...(service.tls === undefined ? {} : { tls: toNativeTls(service.tls, identity) }),
     truncation: service.truncation,
     release: service.release,
     idleTimeoutMs: service.idleTimeoutMs,
@@ -105,6 +92,29 @@ function toNativeService(
       })),
     },
   }
+}
+
+const handlings = { tls: 'open', tcp: 'pass', 'tls-passthrough': 'pass-tls' } as const
+
+function toNativeTls(tls: TlsConfig, identity: ServiceIdentity): NativeTls {
+  return {
+      allowTls12: tls.versions.includes('1.2'),
+      allowTls13: tls.versions.includes('1.3'),
+      certificates: identity.certificates.map(({ certificatePath, keyPath, chain, key }) => ({
+        name: certificatePath,
+        keyName: keyPath,
+        chain,
+        key,
+      })),
+      protocols: tls.protocols,
+      suites: tls.suites,
+      clientAuth: tls.clientAuth,
+      clientCa: identity.issuers,
+      requireKnownName: tls.requireKnownName,
+      sessionLifetimeS: tls.sessionLifetimeS,
+      tickets: tls.tickets,
+      legacyRsaKeyExchange: tls.legacyRsaKeyExchange,
+    }
 }
 
 /** Any text as a key: nodes with the same text hash alike. */

@@ -82,11 +82,11 @@ describe.each(kPorts)('balance over %s', (port) => {
     }
   }
 
-  async function page(address: string, path = '/hello'): Promise<string> {
+  async function page(address: string, path = '/hello', tlsPort = 443): Promise<string> {
     const host = address.includes(':') ? `[${address}]` : address
     return network.client.output([
       'curl', '-sS', '--max-time', '15', '--cacert', trust.authority.certificate,
-      '--resolve', `${kServerName}:443:${host}`, `https://${kServerName}${path}`,
+      '--resolve', `${kServerName}:${tlsPort}:${host}`, `https://${kServerName}:${tlsPort}${path}`,
     ]) // prettier-ignore
   }
 
@@ -149,7 +149,7 @@ describe.each(kPorts)('balance over %s', (port) => {
     const connections = isFull ? 10_000 : 800
     await appliance.reload(services({ sinks: sinkService(weights) }))
     const before = new Map((await sinkEntries()).map(({ name, opened }) => [name, opened]))
-    const options = { connect: kSinkVip, port: 443, connections }
+    const options = { connect: kSinkVip, port: 443, connections, seconds: 120 }
     const held = network.client.start([...kManyFiles, ...loadArguments('hold', options)])
     await held.until((stdout) => stdout.includes('"held"'), 120_000)
     const entries = await sinkEntries()
@@ -162,6 +162,34 @@ describe.each(kPorts)('balance over %s', (port) => {
     await held.stop()
     await until(async () => (await sinkEntries()).every(({ sessions }) => sessions === 0))
     await appliance.reload(services())
+  })
+
+  it('a service may have several addresses and ports; its servers are counted once (A8)', async () => {
+    const alsoListen = [
+      { address: kVip.v4, port: 8443 },
+      { address: '198.51.100.102', port: 443 },
+    ]
+    const { 'shop-v4': before, ...rest } = services()
+    await appliance.reload({ ...rest, 'shop-v4': { ...before!, alsoListen, balance: { algorithm: 'round-robin' } } })
+    const entriesOf = async () => (await appliance.servers()).filter(({ service }) => service === 'shop-v4')
+    const openedBefore = (await entriesOf()).map(({ opened }) => opened)
+    for (const [address, tlsPort] of [[kVip.v4, 443], [kVip.v4, 8443], ['198.51.100.102', 443]] as const) {
+      const seen = new Set<string>()
+      for (let index = 0; index < 3; index += 1) seen.add(await page(address, '/hello', tlsPort))
+      expect([...seen].sort()).toEqual(['hello from a\n', 'hello from b\n', 'hello from c\n'])
+    } // prettier-ignore
+    const entries = await entriesOf()
+    expect(entries.map(({ name, opened }, index) => [name, opened - (openedBefore[index] ?? 0)])).toEqual([
+      ['a', 3],
+      ['b', 3],
+      ['c', 3],
+    ])
+    await appliance.admit('drain', 'shop-v4', 'a')
+    for (const tlsPort of [443, 8443]) expect(await page(kVip.v4, '/hello', tlsPort)).not.toContain('from a')
+    await appliance.admit('enable', 'shop-v4', 'a')
+    await appliance.reload(services())
+    expect(await network.appliance.output(['ip', 'addr', 'show', 'dev', 'wan'])).not.toContain('198.51.100.102')
+    await expect(page('198.51.100.102')).rejects.toThrow()
   })
 
   async function sinkEntries() {

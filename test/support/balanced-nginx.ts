@@ -1,5 +1,6 @@
 // One nginx of several behind a balanced service: tells its name, its clients, and whether it is ready.
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import type { KeyPair } from '../../src/demo/certificates.js'
 import type { RunningProcess } from '../../src/demo/command.js'
 import type { Network } from '../../src/demo/network.js'
 import { waitForListener } from './servers.js'
@@ -11,11 +12,12 @@ export interface BalancedNginx {
   answerReady(status: 200 | 503): void
 }
 
-/** Listens on port 80 (HTTP/1.1), on port 81 for connections that begin with a PROXY header, and on port 82 (HTTP/2 in clear). */
+/** Listens on port 80 (HTTP/1.1), on port 81 for connections that begin with a PROXY header, and on port 82 (HTTP/2 in clear), and with `keys` on port 443 (TLS). */
 export async function startBalancedNginx(
   network: Network,
   name: string,
   addresses: readonly string[],
+  keys?: KeyPair,
 ): Promise<BalancedNginx> {
   const file = (what: string) => network.file(`balanced-${name}.${what}`)
   const hosts = addresses.map((address) => (address.includes(':') ? `[${address}]` : address))
@@ -32,6 +34,7 @@ http {
   fastcgi_temp_path ${file('f')}; uwsgi_temp_path ${file('u')}; scgi_temp_path ${file('s')};
   server {
     ${listen(80)} ${listen(82, ' http2')}
+    ${keys === undefined ? '' : `${listen(443, ' ssl http2')} ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate ${keys.certificate}; ssl_certificate_key ${keys.key};`}
     location = /hello { return 200 "hello from ${name}\\n"; }
     location = /ready { if (-f ${file('unready')}) { return 503; } return 200; }
   }

@@ -106,6 +106,11 @@ ErrorLog ${file('errors')}
   return running
 }
 
+/** Speaks first, then echoes. */
+export async function startGreeter(network: Network, port: number): Promise<RunningProcess> {
+  return startProgram(network.server, [process.execPath, programFile('greeter.mjs'), String(port)])
+}
+
 export async function startOddServer(network: Network, port: number): Promise<RunningProcess> {
   return startProgram(network.server, ['python3', programFile('odd-server.py'), String(port)])
 }

@@ -39,13 +39,14 @@ ${blocks.join('')}`,
 
 function blockOf(network: Network, name: string, service: ServiceInput): string {
   const list = network.file(`${name}.list`)
-  const pems = service.tls.certificates.map(({ certificate, key }, index) => {
+  const { tls, listen, servers } = service
+  if (tls === undefined) throw new Error(`${name}: the stand-in ends TLS`)
+  const pems = tls.certificates.map(({ certificate, key }, index) => {
     const pem = network.file(`${name}-${index}.pem`)
     writeFileSync(pem, readFileSync(certificate, 'utf8') + readFileSync(key, 'utf8'))
     return pem
   })
   writeFileSync(list, `${pems.join('\n')}\n`)
-  const { tls, listen, servers } = service
   const alpn = tls.protocols?.length ? ` alpn ${tls.protocols.join(',')}` : ''
   const strict = tls.requireKnownName === true ? ' strict-sni' : ''
   const mutual =

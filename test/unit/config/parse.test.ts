@@ -29,9 +29,11 @@ describe('parse', () => {
           'shop',
           {
             mode: 'direct',
+            protocol: 'tls',
             clientSide: 'wan',
             serverSide: 'lan',
             listen: { address: '203.0.113.10', port: 443 },
+            alsoListen: [],
             servers: [{ name: '203.0.113.10:80', address: '203.0.113.10', port: 80, weight: 1, maxSessions: 0 }],
             routes: [],
             http: undefined,
@@ -126,7 +128,7 @@ describe('parse', () => {
     [
       'address: 203.0.113.10, port: 80',
       'address: "2001:db8::10", port: 80',
-      'shop.yaml:7:27: services.shop.servers[0].address: a server must be of the same IP version as listen.address, "203.0.113.10"',
+      'shop.yaml:7:27: services.shop.servers[0].address: a server of another IP version than listen.address, "203.0.113.10", needs mode "proxy" and a balance.pool',
     ],
     [
       '  shop:\n',

@@ -15,6 +15,7 @@ const addon = fileURLToPath(new URL('../../../build/native/RelWithDebInfo/cutwat
 const service: NativeService = {
   name: 'shop',
   mode: 'direct',
+  handling: 'open',
   clientInterface: 0,
   serverInterface: 0,
   listen: { address: '203.0.113.10', port: 443 },
