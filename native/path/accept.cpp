@@ -66,9 +66,15 @@ Flow* open_flow(State& s, const splice::Route& door, const wire::Segment& seg, c
   return f;
 }
 
+// What a client may send in one segment so that it goes on as one: the server's side may have larger headers, or a smaller MTU.
+std::uint16_t own_mss(const State& s, const Listener& listener, bool is_v4) noexcept {
+  const splice::Route& first = s.route_sets.back().routes[listener.first_route];
+  return std::min(link_mss(s.r.client_link, is_v4), link_mss(s.r.server_link, first.server.address.is_v4()));
+}
+
 }  // namespace
 
-Verdict answer_syn(State& s, const wire::Segment& syn) noexcept {
+Verdict answer_syn(State& s, const Listener& listener, const wire::Segment& syn) noexcept {
   const bool is_v4 = syn.source.is_v4();
   const std::uint16_t mss = std::min(offered_mss(syn.options, is_v4), link_mss(s.r.client_link, is_v4));
   wire::Header h{.source_mac = s.r.client_link.mac,
@@ -85,7 +91,7 @@ Verdict answer_syn(State& s, const wire::Segment& syn) noexcept {
                  .ttl = kOwnTtl,
                  .traffic_class = 0,
                  .options = {}};
-  h.options.mss = link_mss(s.r.client_link, is_v4);
+  h.options.mss = own_mss(s, listener, is_v4);
   h.options.has_sack_permitted = syn.options.has_sack_permitted;
   if (syn.options.window_scale >= 0) h.options.window_scale = kOwnWindowShift;
   if (syn.options.has_timestamps) {

@@ -196,7 +196,7 @@ Verdict admit(State& s, Work& w) noexcept {
     const Verdict v = refuse(s, Side::client, w);
     return v.action == Action::drop ? dropped(Drop::no_service) : v;
   }
-  if (listener->is_proxy()) return answer_syn(s, seg);
+  if (listener->is_proxy()) return answer_syn(s, *listener, seg);
   return admit_new(s, w, *listener);
 }
 

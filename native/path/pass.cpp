@@ -262,6 +262,7 @@ bool keep_for_server(State& s, Flow& f, Bytes bytes) noexcept {
 }
 
 void join_passing(State& s, Flow& f) noexcept {
+  f.up.ahead.clear(s.r.held);  // what came out of order behind a hello: its sender has it still
   f.expires = kNever;
   f.down.set_sent(f.down.cipher_next);
   f.up.set_sent(f.up.plain_next + (f.up.fin == FinState::owed ? 1U : 0U));

@@ -179,7 +179,7 @@ inline bool has_room_for_flow(const State& s) noexcept { return s.flows.live() -
 /// A segment to a proxy service that belongs to no flow: with the right cookie it makes one (kForward), else it is answered.
 Verdict accept(State& s, Work& w) noexcept;                            // accept.cpp
 /// Answers a client's SYN itself. Keeps nothing.
-Verdict answer_syn(State& s, const wire::Segment& syn) noexcept;       // accept.cpp
+Verdict answer_syn(State& s, const Listener& listener, const wire::Segment& syn) noexcept;  // accept.cpp
 /// Chooses a server for a flow whose client is ready, and calls it. The flow may end over it.
 void connect(State& s, splice::Flow& f) noexcept;                      // connect.cpp
 /// What a server says to our SYN.

@@ -17,6 +17,12 @@ constexpr std::uint16_t kTimestampBytes = 12;
 
 bool is_on_its_way(SeqNum seq, SeqNum una, SeqNum next) noexcept { return !before(seq, una) && before(seq, next); }
 
+// A packet that fits one side's MTU fits the other's with the headers of that side.
+std::uint32_t across(std::uint32_t mtu, const IpAddress& from, const IpAddress& to) noexcept {
+  const auto header = [](const IpAddress& address) { return static_cast<std::uint32_t>(address.is_v4() ? wire::kIpv4Bytes : wire::kIpv6Bytes); };
+  return mtu - header(from) + header(to);
+}
+
 std::uint16_t payload_of(const Flow& f, std::uint8_t timestamps, std::uint32_t mtu, bool is_v4) noexcept {
   const std::size_t headers = (is_v4 ? wire::kIpv4Bytes : wire::kIpv6Bytes) + wire::kTcpBytes + (f.has(timestamps) ? kTimestampBytes : 0);
   return static_cast<std::uint16_t>(mtu - headers);
@@ -43,6 +49,7 @@ Verdict from_client_side(State& s, Flow& f, wire::TooBig t) noexcept {
     t.seq = f.down.spans.front(s.r.spans).plain_begin;
     t.mtu -= static_cast<std::uint32_t>(f.suite->overhead_bytes());
   }
+  t.mtu = across(t.mtu, f.client.address, f.route->server.address);
   t.source = f.route->server.address;
   t.source_port = f.route->server.port;
   t.destination = f.source();
@@ -65,6 +72,7 @@ Verdict from_server_side(State& s, Flow& f, wire::TooBig t) noexcept {
     if (f.up.spans.empty()) return kConsume;
     t.seq = f.up.spans.front(s.r.spans).cipher_begin;
   }
+  t.mtu = across(t.mtu, f.route->server.address, f.client.address);
   t.source = f.client.address;  // as it sent the packet, whatever the server knows it by
   t.source_port = f.client.port;
   t.destination = f.route->service.address;

@@ -160,11 +160,11 @@ describe.each(kPorts)('what passes untouched over %s', (port) => {
         expect(grown['flows_closed']).toBeGreaterThanOrEqual(1) // flows of the test before may linger
       })
 
-      it.each(['down', 'up'] as const)('16 transfers %s at once, byte for byte (I6)', (direction) =>
+      it.each(['down', 'up'] as const)('8 transfers %s at once, byte for byte (I6)', (direction) =>
         expectTransferTo(
           network.client,
           { address, port: kBulk, plain: true },
-          { direction, connections: 16, bytes: 2_000_000 },
+          { direction, connections: 8, bytes: 1_000_000 },
         ),
       )
     })
@@ -239,11 +239,11 @@ describe.each(kPorts)('what passes untouched over %s', (port) => {
       expect(await page(address, kMixedIntroduced, '/x')).toBe(`from ${pool} for ${kAddresses.client[family]}\n`)
     })
 
-    it.each(['down', 'up'] as const)('16 transfers %s at once, byte for byte (I6)', (direction) =>
+    it.each(['down', 'up'] as const)('8 transfers %s at once, byte for byte (I6)', (direction) =>
       expectTransferTo(
         network.client,
         { address, port: kMixedTcp, plain: true },
-        { direction, connections: 16, bytes: 2_000_000 },
+        { direction, connections: 8, bytes: 1_000_000 },
       ),
     )
   })
@@ -253,22 +253,22 @@ describe.each(kPorts)('what passes untouched over %s', (port) => {
     beforeAll(() => Promise.all([network.client, network.server].map(loseOneInAHundred)))
 
     it.each(kModes.flatMap((mode) => (['down', 'up'] as const).map((direction) => [mode, direction] as const)))(
-      'mode %s: 8 transfers %s, byte for byte (I6)',
+      'mode %s: 4 transfers %s, byte for byte (I6)',
       (mode, direction) =>
         expectTransferTo(
           network.client,
           { address: kVip[mode].v4, port: kBulk, plain: true },
-          { direction, connections: 8, bytes: 1_000_000 },
+          { direction, connections: 4, bytes: 500_000 },
         ),
     )
 
     it.each(kModes)('mode %s: no PROXY header is lost for good', async (mode) => {
-      const urls = Array.from({ length: 60 }, (_, index) => `http://${kVip[mode].v4}:${kIntroduced}/${index}`)
+      const urls = Array.from({ length: 30 }, (_, index) => `http://${kVip[mode].v4}:${kIntroduced}/${index}`)
       const said = await network.client.output(
         ['curl', '-sS', '--parallel', '--parallel-max', '20', '--max-time', '60', '-H', 'Connection: close', ...urls],
         { timeoutMs: 90_000 },
       )
-      expect(said).toBe(`from ${kPool.v4} for ${kAddresses.client.v4}\n`.repeat(60))
+      expect(said).toBe(`from ${kPool.v4} for ${kAddresses.client.v4}\n`.repeat(30))
     })
   })
 })
