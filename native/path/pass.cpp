@@ -9,7 +9,7 @@
 // answered (proxy mode), and a PROXY header, lie in custody: we acknowledged them, so we deliver them; what comes behind them
 // passes at once.
 // Not here: choosing servers (place.cpp), calling them (connect.cpp), reading hellos (hello.cpp). Thread: owning worker.
-// Implements: A8, A9, A11 (decisions/0011).
+// Implements: A8, A9, A11 (D-0013).
 #include <algorithm>
 
 #include "path/state.hpp"
