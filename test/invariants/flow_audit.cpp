@@ -16,7 +16,7 @@ FlowAudit::FlowAudit(const AuditFacts& facts, const sim::TlsStream* client, Find
 
 void FlowAudit::see(Tap tap, const sim::Segment& s, std::size_t ip_bytes, std::uint64_t now) {
   reading_at_us_ = now;
-  if (!s.has(sim::kSyn) && !s.has(sim::kRst)) note_marks(tap, s, now);
+  if (!s.has(sim::kSyn)) note_marks(tap, s, now);
   switch (tap) {
     case Tap::client_in: return see_client_in(s);
     case Tap::server_in: return see_server_in(s);
@@ -77,7 +77,9 @@ void FlowAudit::see_client_out(const sim::Segment& s, std::uint64_t now) {
   if (const auto begin = down_out_.position(s.seq); begin >= 0) reader_.audit(static_cast<std::uint64_t>(begin), s.payload);
   if (!reader_.trouble().empty() && !reader_failed_) {
     reader_failed_ = true;
-    add(reader_.trouble().starts_with("I3") ? "I3" : "I4", now, reader_.trouble());
+    // A device that was given another hello than the client's own has other keys than the client: that is what Finished is for.
+    const bool has_other_keys = is_up_false_ && !client_->is_open_for_data();
+    if (!has_other_keys || reader_.trouble().starts_with("I3")) add(reader_.trouble().starts_with("I3") ? "I3" : "I4", now, reader_.trouble());
   }
 }
 
@@ -180,6 +182,10 @@ void FlowAudit::note_marks(Tap tap, const sim::Segment& s, std::uint64_t now) {
   const bool is_client = tap == Tap::client_in || tap == Tap::client_out;
   Congestion& here = is_client ? client_congestion_ : server_congestion_;
   Congestion& there = is_client ? server_congestion_ : client_congestion_;
+  if (s.has(sim::kRst)) {
+    if (tap == Tap::client_out || tap == Tap::server_out) ++here.answers;  // who is reset has nothing to slow down
+    return;
+  }
   const bool is_marked = s.ecn == 3 && !s.payload.empty();
   if (tap == Tap::client_in || tap == Tap::server_in) {
     here.is_echoing = s.has(sim::kEce);
