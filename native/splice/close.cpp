@@ -185,7 +185,9 @@ void arm(Resources& r, Flow& f) noexcept {
 
 void on_timer(Resources& r, Flow& f) noexcept {
   if (f.local != nullptr && f.local->deadline() <= r.now) {
-    if (!f.local->on_timer(r.now)) return reset_both(r, f, Reset::retries_exhausted);
+    // While the client lacks bytes of the server's before ours it cannot acknowledge ours: the server's patience counts, not our own.
+    const bool is_held_up = f.state == FlowState::established && f.local->is_beyond(f.down.cipher_una);
+    if (!f.local->on_timer(r.now) && !is_held_up) return reset_both(r, f, Reset::retries_exhausted);
     send_local(r, f);
   }
   if (f.custody != nullptr && f.custody->control.deadline() <= r.now) {

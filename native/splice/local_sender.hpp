@@ -43,6 +43,8 @@ class LocalSender {
 
   [[nodiscard]] Tick deadline() const noexcept { return deadline_; }
   [[nodiscard]] bool is_empty() const noexcept { return items_.empty(); }
+  /// Whether what the client, who has acknowledged `ack`, lacks first is not ours.
+  [[nodiscard]] bool is_beyond(SeqNum ack) const noexcept { return !items_.empty() && before(ack, items_.front().begin); }
   void clear() noexcept { items_.clear(); deadline_ = kNever; }
 
  private:

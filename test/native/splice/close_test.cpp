@@ -260,3 +260,21 @@ TEST_CASE("H10: reset_flows ends every flow with RST both ways, whatever it hold
   CHECK(rig.client.has_rst);
   check_gone(rig);
 }
+
+TEST_CASE("A16: a close_notify behind a hole that only the server can fill is not given up before the server gives up") {
+  PathRig rig;
+  rig.establish();
+  rig.lose(Side::client, 1);
+  const std::size_t at = rig.server_writes(100);
+  rig.server_sends(at, 100);
+  rig.server_sends(rig.server.out.size(), 0, sim::kAck | sim::kFin);
+  rig.wait(200'000'000);
+  CHECK(rig.count(Count::local_resent) >= 6);
+  CHECK(rig.count(Reset::retries_exhausted) == 0);
+  REQUIRE(rig.path().live_flows() == 1);
+  rig.server_sends(at, 100);
+  CHECK(rig.client_reads().size() == 100);
+  rig.client_acks();
+  rig.wait(130'000'000);  // its own timer has backed off as far as it goes
+  CHECK(rig.client.has_fin);
+}
