@@ -319,6 +319,9 @@ void Running::add(std::string invariant, std::size_t connection, std::string wha
 
 void Running::judge() {
   for (std::size_t i = 0; i < connections_.size(); ++i) judge_connection(i, connections_[i]);
+  // Where a connection may take longer than a run, its flow may as well: nothing is left over of what goes on.
+  const bool may_go_on = profile_.may_give_up && !std::all_of(connections_.begin(), connections_.end(), [](const Connection& c) { return c.is_over(); });
+  if (may_go_on) return;
   for (const auto& what : device_->leftovers()) add("I5", 0, what);
 }
 
