@@ -124,7 +124,7 @@ describe.each(kPorts)('a flood of SYNs over %s', (port) => {
         `way; honest ${line.established} of ${kHonest}; memory +${(more / 1024).toFixed(0)} kB`,
     )
     expect(await appliance.counter('half_open_live')).toBeLessThanOrEqual(kHalfOpen)
-    expect(more).toBeLessThan(4 * 1024 * 1024)
+    expect(more).toBeLessThan(kHalfOpen * 1024) // places of the table that were never touched before; a flood makes a million clients
     held.write('check\n')
     const checked = await held.until((stdout) => stdout.split('\n').find((text) => text.includes('"checked"')), 60_000)
     expect(JSON.parse(checked)).toMatchObject({ answered: 50, failed: 0 })
