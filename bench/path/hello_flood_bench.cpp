@@ -87,10 +87,7 @@ class Flood {
       meter.start();
       rig_.path().run(side, burst, now_);
       meter.stop();
-      for (const Side out : {Side::client, Side::server}) {
-        for (const port::Packet& packet : rig_.path().tx(out)) rig_.chunks().put(packet.chunk);
-        rig_.path().clear_tx(out);
-      }
+      rig_.discard_sent();
       now_ = now_ + 10;
     }
   }
@@ -123,14 +120,7 @@ class Flood {
     s.ack = rig_.client.isn + 1U;
     return s;
   }
-  port::Packet load(const sim::Segment& segment) {
-    const sim::Frame frame = sim::encode(segment, sim::Padding::none);
-    auto packet = rig_.chunks().take();
-    if (!packet) stop("the pool is dry");
-    std::memcpy(packet->data, frame.data(), frame.size());
-    packet->bytes = static_cast<std::uint32_t>(frame.size());
-    return *packet;
-  }
+  port::Packet load(const sim::Segment& segment) { return rig_.load(segment, sim::Padding::none); }
 
   PathRig rig_;
   std::uint32_t clients_;

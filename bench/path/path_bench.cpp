@@ -82,14 +82,7 @@ class Subject {
     s.ack = server_ack_;
     return s;
   }
-  port::Packet load(const sim::Segment& segment) {
-    const sim::Frame frame = sim::encode(segment, sim::Padding::none);
-    auto packet = rig_.chunks().take();
-    if (!packet) stop("the pool is dry");
-    std::memcpy(packet->data, frame.data(), frame.size());
-    packet->bytes = static_cast<std::uint32_t>(frame.size());
-    return *packet;
-  }
+  port::Packet load(const sim::Segment& segment) { return rig_.load(segment, sim::Padding::none); }
   port::Packet up_packet(std::size_t payload) {
     rig_.tls().write(std::string_view(words_).substr(0, payload - kOverhead));
     const ByteVector record = rig_.tls().take();
@@ -120,10 +113,7 @@ class Subject {
     rig_.path().run(side, packets, now_);
     const auto end = Clock::now();
     const Sum sum{std::chrono::duration<double, std::nano>(end - start).count(), allocations() - allocations_before};
-    for (const Side to : {Side::client, Side::server}) {
-      for (const port::Packet& packet : rig_.path().tx(to)) rig_.chunks().put(packet.chunk);
-      rig_.path().clear_tx(to);
-    }
+    rig_.discard_sent();
     return sum;
   }
   void settle(Side side, const sim::Segment& ack) {

@@ -242,16 +242,25 @@ std::string PathRig::client_reads() {
 
 void PathRig::send(Side side, const sim::Segment& segment) { send_burst(side, {&segment, 1}); }
 
+port::Packet PathRig::load(const sim::Segment& segment, sim::Padding padding) {
+  const sim::Frame frame = sim::encode(segment, padding);
+  auto packet = chunks_.take();
+  if (!packet || frame.size() > port::kMaxPacketBytes) throw std::runtime_error("no chunk for a test's packet");
+  std::memcpy(packet->data, frame.data(), frame.size());
+  packet->bytes = static_cast<std::uint32_t>(frame.size());
+  return *packet;
+}
+
+void PathRig::discard_sent() {
+  for (const Side to : {Side::client, Side::server}) {
+    for (const port::Packet& packet : path_->tx(to)) chunks_.put(packet.chunk);
+    path_->clear_tx(to);
+  }
+}
+
 void PathRig::send_burst(Side side, std::span<const sim::Segment> segments) {
   std::vector<port::Packet> burst;
-  for (const sim::Segment& segment : segments) {
-    const sim::Frame frame = sim::encode(segment, sim::Padding::to_60);
-    auto packet = chunks_.take();
-    if (!packet || frame.size() > port::kMaxPacketBytes) throw std::runtime_error("no chunk for a test's packet");
-    std::memcpy(packet->data, frame.data(), frame.size());
-    packet->bytes = static_cast<std::uint32_t>(frame.size());
-    burst.push_back(*packet);
-  }
+  for (const sim::Segment& segment : segments) burst.push_back(load(segment, sim::Padding::to_60));
   now_ = now_ + 100;
   path_->run(side, burst, now_);
   collect();

@@ -97,6 +97,9 @@ class PathRig {
   void send_burst(Side side, std::span<const sim::Segment> segments);
   void client_sends(std::size_t offset, std::size_t bytes, std::uint8_t flags = sim::kAck) { send(Side::client, client.segment(offset, bytes, flags)); }
   void server_sends(std::size_t offset, std::size_t bytes, std::uint8_t flags = sim::kAck) { send(Side::server, server.segment(offset, bytes, flags)); }
+  /// For who runs the path by hand: a packet of its pool, and all that it sent back into the pool.
+  port::Packet load(const sim::Segment& segment, sim::Padding padding);
+  void discard_sent();
   /// Pure acknowledgements of all that an end has got.
   void client_acks() { client_sends(client.out.size(), 0); }
   void server_acks() { server_sends(server.out.size(), 0); }
