@@ -218,9 +218,8 @@ Verdict answer_from_server(State& s, Work& w) noexcept {
     f.last_active = s.r.now;
   } else if (seg.seq + 1U != f.down.plain_next) {
     return dropped(Drop::bad_sequence);
-  } else if (seg.options.has_timestamps && static_cast<std::int32_t>(seg.options.ts_value - f.server_tcp.ts_value) > 0) {
-    f.server_tcp.ts_value = seg.options.ts_value;  // the client hears of it: ours must never look older (PAWS)
   }
+  f.server_tcp.note_clock(seg.options);  // it may have come again: the client hears of it, and ours must never look older (PAWS)
   return pass_syn_to_client(s, f, seg);
 }
 

@@ -38,10 +38,6 @@ bool is_in_window(SeqNum begin, SeqNum end, SeqNum acknowledged, SeqNum edge) no
   return !before(end + 1U, acknowledged) && !before(edge + 1U, begin) && !before(edge + 1U, end);
 }
 
-std::uint16_t window_field(std::uint32_t bytes, std::uint8_t shift) noexcept {
-  return static_cast<std::uint16_t>(std::min<std::uint32_t>(bytes >> shift, 0xffff));
-}
-
 void shift_blocks(const wire::TcpOptions& from, std::uint32_t shift, SeqNum above, wire::TcpOptions& to) noexcept {
   for (std::uint8_t i = 0; i < from.sack_count; ++i) {
     const wire::SackBlock block{from.sack[i].begin + shift, from.sack[i].end + shift};
@@ -50,17 +46,10 @@ void shift_blocks(const wire::TcpOptions& from, std::uint32_t shift, SeqNum abov
 }
 
 void trace_out(State& s, const Flow& f, splice::TraceSide side, const wire::Header& h, std::uint32_t payload_bytes, std::uint8_t shift) noexcept {
-  s.r.trace->record({.at_us = s.r.now.us, .flow = f.index, .side = side, .direction = splice::TraceDirection::tx, .flags = h.flags,
-                     .note = splice::TraceNote::passed, .seq = h.seq.value, .ack = h.ack.value,
-                     .window = static_cast<std::uint32_t>(h.window) << shift, .payload_bytes = payload_bytes});
-}
-
-bool stage(State& s, const wire::Header& h, port::Packet packet, std::uint8_t* payload, std::uint32_t bytes, splice::Outbox& outbox) noexcept {
-  packet.data = wire::emit(h, payload, bytes);
-  packet.bytes = static_cast<std::uint32_t>(payload + bytes - packet.data);
-  if (outbox.push(packet)) return true;
-  s.counters.add(Drop::tx_full);
-  return false;
+  splice::Outgoing out;
+  out.payload_bytes = payload_bytes;
+  out.note = splice::TraceNote::passed;
+  splice::trace_out(s.r, f, side, h, out, shift);
 }
 
 // A segment that is too long for its new side (larger headers, a smaller offer than ours) goes on as several: the first where it
@@ -73,7 +62,7 @@ Verdict send_on(State& s, const Work& w, wire::Header& h, std::uint32_t most_byt
   };
   std::uint32_t bytes = std::min(seg.payload_bytes, most_bytes);
   h.flags = flags_at(bytes);
-  bool is_out = stage(s, h, w.packet, seg.payload, bytes, outbox);
+  bool is_out = splice::stage(s.r, outbox, h, w.packet, seg.payload, bytes);
   for (std::uint32_t at = bytes; is_out && at < seg.payload_bytes; at += bytes) {
     const auto fresh = s.r.chunks.take();
     if (!fresh) return s.counters.add(Drop::no_chunk), kForward;
@@ -81,7 +70,7 @@ Verdict send_on(State& s, const Work& w, wire::Header& h, std::uint32_t most_byt
     bytes = std::min(seg.payload_bytes - at, most_bytes);
     h.flags = flags_at(at + bytes);
     std::memcpy(fresh->data, seg.payload + at, bytes);
-    is_out = stage(s, h, *fresh, fresh->data, bytes, outbox);
+    is_out = splice::stage(s.r, outbox, h, *fresh, fresh->data, bytes);
   }
   return kForward;
 }
@@ -89,18 +78,11 @@ Verdict send_on(State& s, const Work& w, wire::Header& h, std::uint32_t most_byt
 Verdict pass_to_server(State& s, const Flow& f, const Work& w) noexcept {
   const wire::Segment& seg = w.segment;
   wire::Header h;
-  h.source_mac = s.r.server_link.mac;
-  h.destination_mac = f.route->server_mac;
-  h.vlan = s.r.server_link.vlan;
-  h.source = &f.source();
-  h.destination = &f.route->server.address;
-  h.source_port = f.source_port;
-  h.destination_port = f.route->server.port;
+  splice::address_to_server(s.r, f, h);
   h.seq = seg.seq + up_shift(f);
   h.ack = seg.ack - down_shift(f);
-  h.window = window_field(static_cast<std::uint32_t>(seg.window) << f.client_tcp.window_shift, f.down.shift_shown);
+  h.window = splice::window_field(std::int32_t{seg.window} << f.client_tcp.window_shift, f.down.shift_shown);
   h.flags = seg.flags & kPassedFlags;
-  h.ttl = f.client_tcp.ttl;
   h.traffic_class = seg.traffic_class;
   if (f.has(Flow::kServerTimestamps) && seg.options.has_timestamps) {
     h.options.has_timestamps = true;
@@ -121,18 +103,11 @@ Verdict pass_to_client(State& s, const Flow& f, const Work& w) noexcept {
   const SeqNum ack = later(seg.ack, answered);
   const std::int32_t window = seg.ack + (static_cast<std::uint32_t>(seg.window) << f.server_tcp.window_shift) - ack;
   wire::Header h;
-  h.source_mac = s.r.client_link.mac;
-  h.destination_mac = f.client_mac;
-  h.vlan = s.r.client_link.vlan;
-  h.source = &f.route->service.address;
-  h.destination = &f.client.address;
-  h.source_port = f.route->service.port;
-  h.destination_port = f.client.port;
+  splice::address_to_client(s.r, f, h);
   h.seq = seg.seq + down_shift(f);
   h.ack = ack - up_shift(f);
-  h.window = window_field(static_cast<std::uint32_t>(std::max(window, 0)), f.up.shift_shown);
+  h.window = splice::window_field(window, f.up.shift_shown);
   h.flags = seg.flags & kPassedFlags;
-  h.ttl = f.server_tcp.ttl;
   h.traffic_class = seg.traffic_class;
   if (f.has(Flow::kClientTimestamps)) {
     h.options.has_timestamps = true;
@@ -297,7 +272,7 @@ Verdict pass_from_client(State& s, Work& w) noexcept {
   if (is_believed) {
     f.client_mac = seg.source_mac;  // the way back is the way it came (D-0003)
     f.last_active = s.r.now;
-    if (seg.options.has_timestamps && static_cast<std::int32_t>(seg.options.ts_value - f.client_tcp.ts_value) > 0) f.client_tcp.ts_value = seg.options.ts_value;
+    f.client_tcp.note_clock(seg.options);
     if (seg.length() != 0 && !seg.has(wire::kRst) && before(f.up.sent(), end)) {
       s.counters.add(Count::passed_up_bytes, std::min(static_cast<std::uint32_t>(end - f.up.sent()), seg.payload_bytes));
       f.up.set_sent(end);
@@ -323,7 +298,7 @@ Verdict pass_from_server(State& s, Work& w) noexcept {
   const bool is_believed = is_in_window(begin, end, f.down.cipher_una, f.down.client_edge);
   if (is_believed) {
     f.last_active = s.r.now;
-    if (seg.options.has_timestamps && static_cast<std::int32_t>(seg.options.ts_value - f.server_tcp.ts_value) > 0) f.server_tcp.ts_value = seg.options.ts_value;
+    f.server_tcp.note_clock(seg.options);
     if (seg.length() != 0 && !seg.has(wire::kRst) && before(f.down.sent(), end)) {
       s.counters.add(Count::passed_down_bytes, std::min(static_cast<std::uint32_t>(end - f.down.sent()), seg.payload_bytes));
       f.down.set_sent(end);

@@ -52,20 +52,15 @@ void answer_server(State& s, Flow& f, const wire::Segment& seg) noexcept {
   else splice::owe_ack_to_server(s.r, f);
 }
 
-constexpr bool is_older(std::uint32_t a, std::uint32_t b) noexcept { return static_cast<std::int32_t>(a - b) < 0; }
-
-// An old duplicate may stand in the window again when the numbers have wrapped: its clock gives it away (RFC 7323 5.3). Flows are
-// never idle for the 24 days after which a clock says nothing.
-bool is_from_before(std::uint32_t ts_recent, const wire::Segment& seg) noexcept {
-  return seg.options.has_timestamps && is_older(seg.options.ts_value, ts_recent);
-}
-
-// What we send is stamped with the newest value of all. What others must not be older than is the newest of a segment that began
-// where its sender knows we are: one that was only overtaken is no old duplicate (RFC 7323 4.3).
-void note_timestamps(splice::SideState& side, std::uint32_t& ts_recent, const wire::Segment& seg, SeqNum shown) noexcept {
-  if (!seg.options.has_timestamps) return;
-  if (is_older(side.ts_value, seg.options.ts_value)) side.ts_value = seg.options.ts_value;
-  if (at_or_before(seg.seq, shown)) ts_recent = seg.options.ts_value;  // not older: is_from_before() has seen to that
+// An old duplicate may stand in the window again when the numbers have wrapped: its clock gives it away (RFC 7323 5.3). None may be
+// older than the newest segment that began where its sender knows we are; one that was only overtaken is no old duplicate (4.3).
+// Flows are never idle for the 24 days after which a clock says nothing. Returns: false for an old duplicate.
+bool take_clock(splice::SideState& side, std::uint32_t& ts_recent, const wire::Segment& seg, SeqNum shown) noexcept {
+  if (!seg.options.has_timestamps) return true;
+  if (static_cast<std::int32_t>(seg.options.ts_value - ts_recent) < 0) return false;
+  side.note_clock(seg.options);
+  if (at_or_before(seg.seq, shown)) ts_recent = seg.options.ts_value;
+  return true;
 }
 
 // A RST is believed when it stands exactly where the sender knows we are; otherwise the real sender is asked (RFC 5961 3.2).
@@ -155,12 +150,9 @@ Verdict from_client(State& s, Work& w) noexcept {
     if (may_answer(s, f, w.segment)) answer_client(s, f, w.segment);
     return dropped(Drop::bad_sequence);
   }
-  if (f.has(Flow::kClientTimestamps)) {
-    if (is_from_before(f.up.ts_recent, w.segment)) {
-      if (may_answer(s, f, w.segment)) answer_client(s, f, w.segment);
-      return dropped(Drop::paws);
-    }
-    note_timestamps(f.client_tcp, f.up.ts_recent, w.segment, f.up.ack_shown);
+  if (f.has(Flow::kClientTimestamps) && !take_clock(f.client_tcp, f.up.ts_recent, w.segment, f.up.ack_shown)) {
+    if (may_answer(s, f, w.segment)) answer_client(s, f, w.segment);
+    return dropped(Drop::paws);
   }
   f.client_mac = w.segment.source_mac;  // the way back is the way it came (D-0003)
   switch (f.state) {
@@ -196,12 +188,9 @@ Verdict from_server(State& s, Work& w) noexcept {
       if (may_answer(s, f, w.segment)) answer_server(s, f, w.segment);
       return dropped(Drop::bad_sequence);
     }
-    if (f.has(Flow::kServerTimestamps)) {
-      if (is_from_before(f.down.ts_recent, w.segment)) {
-        if (may_answer(s, f, w.segment)) answer_server(s, f, w.segment);
-        return dropped(Drop::paws);
-      }
-      note_timestamps(f.server_tcp, f.down.ts_recent, w.segment, f.down.ack_shown);
+    if (f.has(Flow::kServerTimestamps) && !take_clock(f.server_tcp, f.down.ts_recent, w.segment, f.down.ack_shown)) {
+      if (may_answer(s, f, w.segment)) answer_server(s, f, w.segment);
+      return dropped(Drop::paws);
     }
   }
   switch (f.state) {

@@ -9,11 +9,6 @@
 namespace cutwater::splice {
 namespace {
 
-std::uint16_t window_field(SeqNum edge, SeqNum ack, std::uint8_t shift) noexcept {
-  const std::int32_t window = std::max(edge - ack, 0);
-  return static_cast<std::uint16_t>(std::min<std::uint32_t>(static_cast<std::uint32_t>(window) >> shift, 0xffff));
-}
-
 // The newest timestamp of the side we speak for, so that what we send later never looks older (PAWS); the echo is that of
 // the packet we translate, so that round trips are measured end to end. A client that saw our own clock first goes on seeing
 // it: the server's moves on from there.
@@ -28,6 +23,34 @@ void stamp_for_server(const Flow& f, const Outgoing& out, wire::TcpOptions& opti
   options.has_timestamps = true;
   options.ts_value = f.client_tcp.ts_value;
   options.ts_echo = out.heard != nullptr && out.heard->has_timestamps ? out.heard->ts_echo - f.down.stamp_offset : f.server_tcp.ts_value;
+}
+
+// What the other end, or a mark that ended here, has to tell this one of congestion (RFC 3168 6.1).
+std::uint8_t with_echo(const Flow& f, std::uint8_t flags, std::uint16_t echo) noexcept {
+  const bool is_owed = (f.option_flags & echo) != 0 && (flags & wire::kRst) == 0;
+  return static_cast<std::uint8_t>(is_owed ? flags | wire::kEce : flags);
+}
+
+// Before the server has answered there is nobody to talk to; only that we will not come any more can be said.
+bool is_reset_of_asked(const Flow& f, const Outgoing& out) noexcept {
+  return f.link == ServerLink::asked && (out.flags & wire::kRst) != 0;
+}
+
+void list_owing(Resources& r, Flow& f, std::uint8_t what) noexcept {
+  f.owed_acks |= what;
+  if ((f.owed_acks & Flow::kListed) != 0) return;
+  f.owed_acks |= Flow::kListed;
+  r.owing.push_back(&f);
+}
+
+}  // namespace
+
+bool stage(Resources& r, Outbox& outbox, const wire::Header& h, port::Packet packet, std::uint8_t* payload, std::uint32_t bytes) noexcept {
+  packet.data = wire::emit(h, payload, bytes);
+  packet.bytes = static_cast<std::uint32_t>(payload + bytes - packet.data);
+  if (outbox.push(packet)) return true;
+  r.counters.add(Drop::tx_full);
+  return false;
 }
 
 void trace_out(Resources& r, const Flow& f, TraceSide side, const wire::Header& h, const Outgoing& out, std::uint8_t shift) noexcept {
@@ -45,49 +68,14 @@ void trace_out(Resources& r, const Flow& f, TraceSide side, const wire::Header& 
                    .last_record = out.last_record});
 }
 
-// What the other end, or a mark that ended here, has to tell this one of congestion (RFC 3168 6.1).
-std::uint8_t with_echo(const Flow& f, std::uint8_t flags, std::uint16_t echo) noexcept {
-  const bool is_owed = (f.option_flags & echo) != 0 && (flags & wire::kRst) == 0;
-  return static_cast<std::uint8_t>(is_owed ? flags | wire::kEce : flags);
-}
-
-Verdict stage(Resources& r, Outbox& outbox, const wire::Header& header, const Outgoing& out) noexcept {
-  port::Packet packet = out.packet;
-  packet.data = wire::emit(header, out.payload, out.payload_bytes);
-  packet.bytes = static_cast<std::uint32_t>(out.payload + out.payload_bytes - packet.data);
-  if (!outbox.push(packet)) r.counters.add(Drop::tx_full);
-  return kForward;
-}
-
-// Before the server has answered there is nobody to talk to; only that we will not come any more can be said.
-bool is_reset_of_asked(const Flow& f, const Outgoing& out) noexcept {
-  return f.link == ServerLink::asked && (out.flags & wire::kRst) != 0;
-}
-
-void list_owing(Resources& r, Flow& f, std::uint8_t what) noexcept {
-  f.owed_acks |= what;
-  if ((f.owed_acks & Flow::kListed) != 0) return;
-  f.owed_acks |= Flow::kListed;
-  r.owing.push_back(&f);
-}
-
-}  // namespace
-
 Verdict send_to_client(Resources& r, Flow& f, const Outgoing& out) noexcept {
   const SeqNum ack = ack_for_client(r, f);
   wire::Header h;  // member by member: as one initialiser it would be cleared whole first, and that costs as much as all of this
-  h.source_mac = r.client_link.mac;
-  h.destination_mac = f.client_mac;
-  h.vlan = r.client_link.vlan;
-  h.source = &f.route->service.address;
-  h.destination = &f.client.address;
-  h.source_port = f.route->service.port;
-  h.destination_port = f.client.port;
+  address_to_client(r, f, h);
   h.seq = out.seq;
   h.ack = ack;
-  h.window = window_field(edge_for_client(r, f), ack, f.up.shift_shown);
+  h.window = window_field(edge_for_client(r, f) - ack, f.up.shift_shown);
   h.flags = with_echo(f, out.flags, Flow::kEceFromServer | Flow::kMarkTaken);
-  h.ttl = f.server_tcp.ttl;
   h.traffic_class = out.traffic_class;
   stamp_for_client(r, f, out, h.options);
   if (out.payload_bytes == 0) put_sack_for_client(r, f, ack, out.heard, out.twice, h.options);
@@ -96,7 +84,8 @@ Verdict send_to_client(Resources& r, Flow& f, const Outgoing& out) noexcept {
   ++r.packets_to_client;
   r.counters.add(Count::packets_to_clients);
   if (r.trace != nullptr) trace_out(r, f, TraceSide::client, h, out, f.up.shift_shown);
-  return stage(r, r.to_client, h, out);
+  (void)stage(r, r.to_client, h, out.packet, out.payload, out.payload_bytes);
+  return kForward;
 }
 
 Verdict send_to_server(Resources& r, Flow& f, const Outgoing& out) noexcept {
@@ -106,18 +95,11 @@ Verdict send_to_server(Resources& r, Flow& f, const Outgoing& out) noexcept {
   }
   const SeqNum ack = ack_for_server(r, f);
   wire::Header h;  // member by member: as one initialiser it would be cleared whole first, and that costs as much as all of this
-  h.source_mac = r.server_link.mac;
-  h.destination_mac = f.route->server_mac;
-  h.vlan = r.server_link.vlan;
-  h.source = &f.source();
-  h.destination = &f.route->server.address;
-  h.source_port = f.source_port;
-  h.destination_port = f.route->server.port;
+  address_to_server(r, f, h);
   h.seq = out.seq;
   h.ack = ack;
-  h.window = window_field(edge_for_server(r, f), ack, f.down.shift_shown);
+  h.window = window_field(edge_for_server(r, f) - ack, f.down.shift_shown);
   h.flags = with_echo(f, out.flags, Flow::kEceFromClient);
-  h.ttl = f.client_tcp.ttl;
   h.traffic_class = out.traffic_class;
   stamp_for_server(f, out, h.options);
   if (out.payload_bytes == 0) put_sack_for_server(r, f, ack, out.heard, out.twice, h.options);
@@ -126,7 +108,8 @@ Verdict send_to_server(Resources& r, Flow& f, const Outgoing& out) noexcept {
   ++r.packets_to_server;
   r.counters.add(Count::packets_to_servers);
   if (r.trace != nullptr) trace_out(r, f, TraceSide::server, h, out, f.down.shift_shown);
-  return stage(r, r.to_server, h, out);
+  (void)stage(r, r.to_server, h, out.packet, out.payload, out.payload_bytes);
+  return kForward;
 }
 
 bool take_packet(Resources& r, port::Packet& packet, std::uint8_t*& payload) noexcept {

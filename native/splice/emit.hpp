@@ -3,6 +3,7 @@
 // Not here: who decides to send. Thread: owning worker. Implements: A1, A2, A7.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "splice/resources.hpp"
@@ -22,6 +23,36 @@ struct Outgoing {
   TraceNote note = TraceNote::none;
   std::int64_t first_record = -1, last_record = -1;
 };
+
+/// Who a packet to that side comes from and goes to. Member by member, as all of a header: one initialiser clears it whole first.
+inline void address_to_client(const Resources& r, const Flow& f, wire::Header& h) noexcept {
+  h.source_mac = r.client_link.mac;
+  h.destination_mac = f.client_mac;
+  h.vlan = r.client_link.vlan;
+  h.source = &f.route->service.address;
+  h.destination = &f.client.address;
+  h.source_port = f.route->service.port;
+  h.destination_port = f.client.port;
+  h.ttl = f.server_tcp.ttl;
+}
+inline void address_to_server(const Resources& r, const Flow& f, wire::Header& h) noexcept {
+  h.source_mac = r.server_link.mac;
+  h.destination_mac = f.route->server_mac;
+  h.vlan = r.server_link.vlan;
+  h.source = &f.source();
+  h.destination = &f.route->server.address;
+  h.source_port = f.source_port;
+  h.destination_port = f.route->server.port;
+  h.ttl = f.client_tcp.ttl;
+}
+/// A window of so many bytes as a header says it; one that has become negative is closed.
+inline std::uint16_t window_field(std::int32_t bytes, std::uint8_t shift) noexcept {
+  return static_cast<std::uint16_t>(std::min<std::uint32_t>(static_cast<std::uint32_t>(std::max(bytes, 0)) >> shift, 0xffff));
+}
+/// Writes the headers and puts the packet out. Returns: false when the outbox is full; the chunk has gone back then (counted).
+bool stage(Resources& r, Outbox& outbox, const wire::Header& h, port::Packet packet, std::uint8_t* payload, std::uint32_t bytes) noexcept;
+/// Requires: somebody traces. Of `out`: what it says, not where it lies.
+void trace_out(Resources& r, const Flow& f, TraceSide side, const wire::Header& h, const Outgoing& out, std::uint8_t shift) noexcept;
 
 /// Sends towards the client. Fail closed: the callers are the sealer and the local sender, which hold framed records only (I4).
 Verdict send_to_client(Resources& r, Flow& f, const Outgoing& out) noexcept;

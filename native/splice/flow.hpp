@@ -49,6 +49,11 @@ struct SideState {
   std::uint16_t mss = 536;         // payload bytes a segment to that side may carry, options already taken off
   std::uint8_t window_shift = 0;   // of the windows that side advertises
   std::uint8_t ttl = 64;           // of its packets, less our hop
+
+  /// What we send is stamped with the newest value of all that came from there.
+  void note_clock(const wire::TcpOptions& options) noexcept {
+    if (options.has_timestamps && static_cast<std::int32_t>(options.ts_value - ts_value) > 0) ts_value = options.ts_value;
+  }
 };
 
 /// Client to server: ciphertext comes, plaintext goes.
