@@ -24,6 +24,7 @@
 #include <random>
 #include <thread>
 
+#include "raw_packet.hpp"
 #include "stream.hpp"
 
 namespace load {
@@ -35,17 +36,6 @@ constexpr std::uint16_t kMss = 1460;
 [[noreturn]] void die(const char* what) {
   std::perror(what);
   std::exit(1);
-}
-
-std::uint32_t sum(const void* data, std::size_t bytes, std::uint32_t s = 0) {
-  const auto* p = static_cast<const std::uint8_t*>(data);
-  for (; bytes > 1; bytes -= 2, p += 2) s += static_cast<std::uint32_t>(p[0] << 8 | p[1]);
-  return bytes == 1 ? s + static_cast<std::uint32_t>(*p << 8) : s;
-}
-
-std::uint16_t fold(std::uint32_t s) {
-  while (s >> 16 != 0) s = (s & 0xffff) + (s >> 16);
-  return htons(static_cast<std::uint16_t>(~s));
 }
 
 /// The hello that OpenSSL sends here, as a record; and where it differs from client to client.
@@ -126,10 +116,10 @@ class Batch {
 
 class Flood {
  public:
-  explicit Flood(const Options& options) : hello_(options), fd_(open_device(options)), out_(fd_), port_(htons(options.port)) {
+  explicit Flood(const Options& options) : hello_(options), fd_(open(options)), out_(fd_), port_(htons(options.port)) {
     if (inet_pton(AF_INET, options.connect.c_str(), &target_) != 1) std::fputs("flood: --connect takes an IPv4 address\n", stderr), std::exit(2);
     sources_ = parse_range(options.bind_range);
-    learn_macs(options);
+    learn_gateway(options);
     listen_for_answers();
   }
 
@@ -167,24 +157,16 @@ class Flood {
   std::uint64_t clients = 0, hellos = 0;
 
  private:
-  static int open_device(const Options& options) {
-    const int fd = ::socket(AF_PACKET, SOCK_RAW, 0);
-    if (fd < 0) die("flood: packet socket");
-    const int one = 1, bytes = 8 << 20;
-    ::setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof one);
+  int open(const Options& options) {
+    std::array<std::uint8_t, 6> own{};
+    const int fd = open_device(options.device, own), bytes = 8 << 20;
+    if (fd < 0) die("flood: --device");
     ::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes);
-    sockaddr_ll link{};
-    link.sll_family = AF_PACKET;
-    link.sll_ifindex = static_cast<int>(if_nametoindex(options.device.c_str()));
-    if (::bind(fd, reinterpret_cast<const sockaddr*>(&link), sizeof link) != 0) die("flood: --device");
+    std::memcpy(ether_.ether_shost, own.data(), own.size());
     return fd;
   }
 
-  void learn_macs(const Options& options) {
-    ifreq own{};
-    std::snprintf(own.ifr_name, sizeof own.ifr_name, "%s", options.device.c_str());
-    if (::ioctl(fd_, SIOCGIFHWADDR, &own) != 0) die("flood: --device");
-    std::memcpy(ether_.ether_shost, own.ifr_hwaddr.sa_data, ETH_ALEN);
+  void learn_gateway(const Options& options) {
     arpreq ask{};
     auto& gateway = reinterpret_cast<sockaddr_in&>(ask.arp_pa);
     gateway.sin_family = AF_INET;
@@ -260,12 +242,12 @@ class Flood {
   }
 
   Hello hello_;
+  ether_header ether_{};  // before fd_: open() learns our address
   int fd_;
   Batch out_;
   std::uint16_t port_;
   in_addr target_{};
   AddressRange sources_;
-  ether_header ether_{};
   std::mt19937_64 dice_{20'261'122};
 };
 

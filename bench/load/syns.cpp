@@ -1,11 +1,8 @@
 // A flood of SYNs, as fast as one core sends: each from another address and port, straight onto the device. Nobody answers what
 // comes back. Sources are random in 10.0.0.0/8 and 2001:db8:f::/48, which nobody has.
 #include <arpa/inet.h>
-#include <linux/if_packet.h>
 #include <net/ethernet.h>
-#include <net/if.h>
 #include <netinet/in.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +13,7 @@
 #include <random>
 #include <vector>
 
+#include "raw_packet.hpp"
 #include "stream.hpp"
 
 namespace load {
@@ -36,11 +34,9 @@ void put32(std::uint8_t* at, std::uint32_t value) {
   put16(at + 2, value & 0xffff);
 }
 
-/// The Internet checksum of an even number of bytes, on top of `sum` (RFC 1071).
-std::uint16_t checksum(const std::uint8_t* p, std::size_t n, std::uint32_t sum) {
-  for (std::size_t i = 0; i < n; i += 2) sum += static_cast<std::uint32_t>(p[i]) << 8 | p[i + 1];
-  while ((sum >> 16) != 0) sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<std::uint16_t>(~sum);
+void put_checksum(std::uint8_t* at, std::uint32_t s) {
+  const std::uint16_t folded = fold(s);
+  std::memcpy(at, &folded, 2);
 }
 
 std::uint32_t next(std::mt19937& random) { return static_cast<std::uint32_t>(random()); }
@@ -88,15 +84,15 @@ class Syn {
     } else {
       put32(ip + 12, 0x0a00'0000U | (host & 0x00ff'ffffU));
       put16(ip + 10, 0);
-      put16(ip + 10, checksum(ip, 20, 0));
+      put_checksum(ip + 10, sum(ip, 20));
     }
     const std::uint32_t port = next(random);
     put16(tcp, 1024 + port % 64'000);
     put32(tcp + 4, next(random));
     put16(tcp + 16, 0);
     const std::size_t address_bytes = is_v6_ ? 32 : 8;
-    const std::uint16_t addresses = checksum(ip + (is_v6_ ? 8 : 12), address_bytes, IPPROTO_TCP + kTcpBytes);
-    put16(tcp + 16, checksum(tcp, kTcpBytes, static_cast<std::uint16_t>(~addresses)));
+    const std::uint32_t addresses = sum(ip + (is_v6_ ? 8 : 12), address_bytes, IPPROTO_TCP + kTcpBytes);
+    put_checksum(tcp + 16, sum(tcp, kTcpBytes, addresses));
   }
 
   bool is_good() const { return is_good_; }
@@ -108,26 +104,6 @@ class Syn {
   std::array<std::uint8_t, kMaxPacketBytes> bytes_{};
   bool is_v6_ = false, is_good_ = false;
 };
-
-/// A raw socket on the device, past its queueing. Returns: -1 with errno.
-int open_device(const std::string& device, std::array<std::uint8_t, 6>& own) {
-  const int fd = ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);  // protocol 0: receives nothing
-  if (fd < 0) return -1;
-  ifreq request{};
-  std::snprintf(request.ifr_name, sizeof request.ifr_name, "%s", device.c_str());
-  sockaddr_ll address{};
-  address.sll_family = AF_PACKET;
-  address.sll_ifindex = static_cast<int>(::if_nametoindex(device.c_str()));
-  const int is_on = 1;
-  if (address.sll_ifindex == 0 || ::ioctl(fd, SIOCGIFHWADDR, &request) < 0 ||
-      ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0 ||
-      ::setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &is_on, sizeof is_on) < 0) {
-    ::close(fd);
-    return -1;
-  }
-  std::memcpy(own.data(), request.ifr_hwaddr.sa_data, own.size());
-  return fd;
-}
 
 bool parse_mac(const std::string& text, std::array<std::uint8_t, 6>& mac) {
   return std::sscanf(text.c_str(), "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) == 6;
