@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <random>
@@ -40,6 +41,9 @@ void put_checksum(std::uint8_t* at, std::uint32_t s) {
 }
 
 std::uint32_t next(std::mt19937& random) { return static_cast<std::uint32_t>(random()); }
+
+volatile std::sig_atomic_t is_stopped = 0;
+void stop(int) { is_stopped = 1; }
 
 /// One SYN to the target; `renew` gives it another source.
 class Syn {
@@ -133,7 +137,8 @@ int run_syns(const Options& options) {
   std::mt19937 random(std::random_device{}());
   std::uint64_t sent = 0;
   const auto start = Clock::now();
-  while (seconds_since(start) < options.seconds) {
+  std::signal(SIGTERM, stop);  // who has seen enough still gets the result
+  while (is_stopped == 0 && seconds_since(start) < options.seconds) {
     for (Syn& syn : syns) syn.renew(random);
     const int n = ::sendmmsg(fd, messages.data(), kBatch, 0);
     if (n > 0) sent += static_cast<std::uint64_t>(n);
