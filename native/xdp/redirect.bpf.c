@@ -3,7 +3,6 @@
 // Built by clang -target bpf and embedded in the process (native/port/build.cmake); loaded by port/xdp_redirect.cpp.
 // Implements: H12.
 #include <linux/bpf.h>
-#include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -36,6 +35,16 @@ struct {
   __type(key, __u32);
   __type(value, __u32);
 } sockets SEC(".maps");
+
+/* RFC 792 and RFC 1191 4. <linux/icmp.h> has them too, but draws in the C library's headers, and those want the 32-bit stubs for this target. */
+#define ICMP_DEST_UNREACH 3
+#define ICMP_FRAG_NEEDED 4
+struct icmphdr {
+  __u8 type;
+  __u8 code;
+  __u16 checksum;
+  __u32 rest;
+};
 
 struct vlan_tag {
   __be16 tci;
