@@ -78,14 +78,22 @@ function handshakes(name: string, options: LoadOptions): Measure {
   }
 }
 
-function bulk(direction: 'down' | 'up', connections: number): Measure {
-  const name = `bulk_${direction}_${connections}`
+/** OpenSSL takes each record off the socket in two system calls unless told to read ahead; browsers, Go and Node take what is there. */
+type Reading = 'by_record' | 'ahead'
+
+function bulk(direction: 'down' | 'up', connections: number, reading: Reading = 'by_record'): Measure {
+  const name = `bulk_${direction}_${connections}${reading === 'ahead' ? '_read_ahead' : ''}`
   return {
     name,
     needs: 'anything',
     measure: async (subject) => {
       const path = direction === 'down' ? `/bytes/${2 ** 40}` : '/'
-      const { result, cost } = await costed(subject, 'bulk', { direction, connections, path })
+      const { result, cost } = await costed(subject, 'bulk', {
+        direction,
+        connections,
+        path,
+        'read-ahead': reading === 'ahead',
+      })
       const gigabytes = result.bytes / 1e9
       return {
         [`${name}_gbps`]: result.gbps,
@@ -188,6 +196,7 @@ export const kMeasures: readonly Measure[] = [
   latency,
   bulk('down', 1),
   bulk('down', 8),
+  bulk('down', 1, 'ahead'),
   bulk('up', 1),
   bulk('up', 8),
   idleMemory,

@@ -14,7 +14,7 @@ namespace {
 constexpr const char* kUsage =
     "cutwater-load handshakes|arrivals|requests|bulk|hold|flood|sink|syns\n"
     "  --connect ADDRESS --port N --name SNI --bind ADDRESS (repeatable) --plain --tls 1.2|1.3 --suite NAME --congestion NAME\n"
-    "  --connections N --seconds S --path /1k --resume --direction down|up --bytes N --hash --reconnect\n"
+    "  --connections N --seconds S --path /1k --resume --direction down|up --bytes N --hash --reconnect --read-ahead\n"
     "  arrivals: --bind-range PREFIX --rate N --patience S   flood: --device NAME --gateway ADDRESS --bind-range PREFIX --rate N\n"
     "  syns: --device NAME --mac ADDRESS\n";
 
@@ -46,6 +46,7 @@ bool set_flag(load::Options& o, std::string_view key) {
   else if (key == "--resume") o.is_resuming = true;
   else if (key == "--hash") o.is_hashing = true;
   else if (key == "--reconnect") o.is_reconnecting = true;
+  else if (key == "--read-ahead") o.is_reading_ahead = true;
   else return false;
   return true;
 }

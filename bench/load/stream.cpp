@@ -57,6 +57,7 @@ int keep_session(SSL* ssl, SSL_SESSION* session) {
   return 1;  // the reference is ours now
 }
 
+constexpr std::size_t kReadAheadBytes = 65'536;
 }  // namespace
 
 AddressRange parse_range(const std::string& text) {
@@ -80,6 +81,10 @@ Tls::Tls(const Options& options) {
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, keep_session);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  if (options.is_reading_ahead) {
+    SSL_CTX_set_read_ahead(context, 1);
+    SSL_CTX_set_default_read_buffer_len(context, kReadAheadBytes);
+  }
   if (!options.suite.empty()) {
     const int set = options.tls == "1.2" ? SSL_CTX_set_cipher_list(context, options.suite.c_str())
                                          : SSL_CTX_set_ciphersuites(context, options.suite.c_str());

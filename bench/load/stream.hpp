@@ -39,6 +39,7 @@ struct Options {
   bool is_resuming = false;
   bool is_hashing = false;
   bool is_reconnecting = false;            // requests
+  bool is_reading_ahead = false;           // takes from the socket what is there, as browsers do; else what a record says, as OpenSSL does by itself
   std::string tls = "1.3";                 // "1.2" | "1.3"
   std::string suite;                       // "" = the library's order
   std::string congestion;                  // congestion control by its Linux name, "" = the machine's
