@@ -31,6 +31,10 @@ bool is_meant(Side side, const Entry& entry, const wire::Segment& seg) noexcept 
   return side == Side::client ? is_from_client(entry, seg) : is_from_server(entry, seg);
 }
 
+bool has_same_ends(const wire::Segment& a, const wire::Segment& b) noexcept {
+  return a.source_port == b.source_port && a.destination_port == b.destination_port && a.source == b.source && a.destination == b.destination;
+}
+
 bool has_leg(Flow& f, const wire::Segment& seg) noexcept { return f.exchange != nullptr && leg_of(f, seg) != nullptr; }
 
 flow::FlowIndex find_entry(State& s, Side side, const wire::Segment& seg) noexcept {
@@ -60,10 +64,12 @@ Flow* find(State& s, Side side, const wire::Segment& seg) noexcept {
 }
 
 void lookup(State& s, Side side, std::span<Work> work) noexcept {
+  const Work* before = nullptr;  // packets come in rows: the next one is most often of the same flow
   for (Work& w : work) {
     if (w.verdict.action != Action::forward) continue;  // ended in an earlier stage
-    w.flow = find(s, side, w.segment);
+    w.flow = before != nullptr && has_same_ends(before->segment, w.segment) ? before->flow : find(s, side, w.segment);
     if (w.flow != nullptr) w.generation = w.flow->generation;
+    before = &w;
   }
 }
 

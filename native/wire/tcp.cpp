@@ -44,7 +44,7 @@ ParseError parse_ipv4(MutableBytes ip, Segment& out) noexcept {
   }
   if (p[9] != kProtocolTcp) return ParseError::not_tcp;
   if ((load_be16(p + 6) & 0x3fff) != 0) return ParseError::fragment;  // more fragments, or an offset
-  if (fold(sum({p, header_bytes})) != 0) return ParseError::bad_checksum;
+  if (fold(sum_words(p, header_bytes)) != 0) return ParseError::bad_checksum;
   out.traffic_class = p[1];
   out.ttl = p[8];
   out.source = IpAddress::from_v4(p + 12);
@@ -133,6 +133,13 @@ void put_ipv6(const Header& h, std::uint8_t* p, std::size_t payload_bytes) noexc
 }  // namespace
 
 void parse_options(Bytes bytes, TcpOptions& out) noexcept {
+  constexpr std::size_t kStampsAlone = 12;  // how RFC 7323 A lays them out, and how every stack sends them on its data
+  if (bytes.size() == kStampsAlone && load_be32(bytes.data()) == word(kOptNop, kOptNop, kOptTimestamps << 8 | 10)) {
+    out.has_timestamps = true;
+    out.ts_value = load_be32(bytes.data() + 4);
+    out.ts_echo = load_be32(bytes.data() + 8);
+    return;
+  }
   std::size_t at = 0;
   while (at < bytes.size()) {
     const std::uint8_t kind = bytes[at];
