@@ -1,6 +1,6 @@
 // Layer 7: requests of one connection go to several servers, one at a time; what is no sound HTTP/1.1 goes to none.
 //
-//   client ── TLS ── wan [ cutwater ] lan ── clear ── 203.0.113.10 :80 nginx (/static)   :8082 b (/b)   :8083 c (everything else)
+//   client ── TLS ── wan [ cutwater ] lan ── clear ── 203.0.113.10 :80 nginx (/static)   :8082 b (/b)   :8083 c (everything else)   :8085 HTTP/2
 //     198.51.100.100:443 and [2001:db8:c::100]:443  shop: routes by path, header, cookie; X-Forwarded-For and -Proto
 //     198.51.100.100:8443                           names: routes by SNI and ALPN, no request is read
 import { createHash } from 'node:crypto'
@@ -13,7 +13,7 @@ import { kAddresses, Network } from '../../src/demo/network.js'
 import { Appliance, growth } from '../support/appliance.js'
 import { Capture, resentFrom } from '../support/capture.js'
 import { kFamilies, kPorts, type Family } from '../support/lab.js'
-import { programFile, startNginx, type Nginx } from '../support/servers.js'
+import { programFile, startNginx, startNodeServer, type Nginx } from '../support/servers.js'
 import { kServerName, trustForTests, type Trust } from '../support/trust.js'
 
 const isFull = process.env['CUTWATER_FULL'] === '1'
@@ -63,6 +63,7 @@ describe.each(isFull ? kPorts : (['xsk'] as const))('layer 7 over %s', (port) =>
     await startEcho('b', 8082)
     await startEcho('c', 8083)
     await startEcho('d', 8084)
+    await startNodeServer(network, 8085)
     appliance = await Appliance.start(network, {
       port,
       services: { 'shop-v4': shop('v4'), 'shop-v6': shop('v6'), names: names() },
@@ -116,9 +117,13 @@ describe.each(isFull ? kPorts : (['xsk'] as const))('layer 7 over %s', (port) =>
     return {
       mode: 'proxy',
       listen: { address: kVip.v4, port: 8443 },
-      servers: serversOf('v4').filter(({ name }) => name === 'b' || name === 'c' || name === 'd'),
+      servers: [
+        ...serversOf('v4').filter(({ name }) => name === 'b' || name === 'c' || name === 'd'),
+        { name: 'h2', address: kAddresses.server.v4, port: 8085 },
+      ],
       routes: [
         { match: { sni: kServerName, alpn: 'http/1.1' }, servers: ['b'] },
+        { match: { alpn: 'h2' }, servers: ['h2'] },
         { match: { sni: kServerName }, servers: ['c'] },
         { servers: ['d'] },
       ],
@@ -367,6 +372,20 @@ describe.each(isFull ? kPorts : (['xsk'] as const))('layer 7 over %s', (port) =>
     }
     expect(await to({ alpn: 'http/1.1' })).toBe('b')
     expect(await to({})).toBe('c')
+  })
+
+  it('an HTTP/2 connection goes whole to the server its protocol names: 200 requests, 20 at once, all of one connection (A10)', async () => {
+    const grown = await growth(appliance, async () => {
+      const stdout = await network.client.output([
+        'curl', '-sS', '--http2', '--parallel', '--parallel-max', '20', '--max-time', '30', '--cacert', trust.authority.certificate,
+        '--resolve', `${kServerName}:8443:${kVip.v4}`, `https://${kServerName}:8443/page-[1-200]`,
+      ]) // prettier-ignore
+      const seen = [...stdout.matchAll(/"path":"([^"]+)","protocol":"2.0","client":"([^"]+)"/g)]
+      expect(new Set(seen.map(([, path]) => path)).size).toBe(200)
+      expect(new Set(seen.map(([, , client]) => client))).toEqual(new Set([kAddresses.client.v4]))
+    })
+    expect(grown).toMatchObject({ flows_established: 1, connects_sent: 1 })
+    expect(grown['requests_passed'] ?? 0).toBe(0) // none of them was read
   })
 
   it('with one packet in a hundred lost on both sides, every byte arrives, and none is sealed twice in another way (I3, I6)', async () => {
