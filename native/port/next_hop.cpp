@@ -15,6 +15,7 @@
 #include <cstring>
 #include <functional>
 #include <optional>
+#include <string_view>
 
 namespace cutwater::port {
 namespace {
@@ -168,6 +169,54 @@ RouteAnswer ask_route(mnl_socket* socket, std::uint32_t sequence, const IpAddres
   return answer;
 }
 
+struct Link {
+  std::optional<std::uint32_t> twin;  // a veth whose other end is in this namespace: that end
+  std::optional<MacAddress> mac;
+};
+
+bool is_kind(const nlattr* link_info, std::string_view kind) {
+  struct Search {
+    std::string_view kind;
+    bool is_found = false;
+  } search{kind};
+  const auto deliver = [](const nlattr* attribute, void* data) {
+    auto& wanted = *static_cast<Search*>(data);
+    if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND) wanted.is_found = wanted.kind == mnl_attr_get_str(attribute);
+    return MNL_CB_OK;
+  };
+  mnl_attr_parse_nested(link_info, deliver, &search);
+  return search.is_found;
+}
+
+Link read_link_message(const nlmsghdr* message) {
+  Link link;
+  std::optional<std::uint32_t> below;
+  bool is_veth = false, is_elsewhere = false;
+  for_each_attribute(message, sizeof(ifinfomsg), [&](const nlattr* attribute) {
+    const auto type = mnl_attr_get_type(attribute);
+    const auto bytes = mnl_attr_get_payload_len(attribute);
+    if (type == IFLA_LINK && bytes == 4) below = mnl_attr_get_u32(attribute);
+    if (type == IFLA_LINK_NETNSID) is_elsewhere = true;
+    if (type == IFLA_ADDRESS && bytes == 6) std::memcpy(link.mac.emplace().data(), mnl_attr_get_payload(attribute), 6);
+    if (type == IFLA_LINKINFO) is_veth = is_kind(attribute, "veth");
+  });
+  if (is_veth && !is_elsewhere) link.twin = below;
+  return link;
+}
+
+Link ask_link(mnl_socket* socket, std::uint32_t sequence, std::uint32_t ifindex) {
+  alignas(nlmsghdr) std::array<char, kMessageBytes> buffer{};
+  nlmsghdr* request = new_request(buffer, RTM_GETLINK, 0);
+  auto* header = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg)));
+  header->ifi_family = AF_UNSPEC;
+  header->ifi_index = static_cast<int>(ifindex);
+  Link link;
+  ask(socket, request, sequence, [&link](const nlmsghdr* message) {
+    if (message->nlmsg_type == RTM_NEWLINK && mnl_nlmsg_get_payload_len(message) >= sizeof(ifinfomsg)) link = read_link_message(message);
+  });
+  return link;
+}
+
 mnl_socket* open_socket(unsigned groups) {
   mnl_socket* socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
   if (socket == nullptr) return nullptr;
@@ -195,12 +244,23 @@ NextHops::~NextHops() {
 
 int NextHops::fd() const noexcept { return mnl_socket_get_fd(monitor_); }
 
+/// The way to an address of this host: by a veth pair both of whose ends are here, packets that leave by one end come in by the other
+/// and are the host's own (docs/server-host.md). Returns: nullopt for addresses of others, and by other devices.
+std::optional<NextHop> NextHops::own_host(const IpAddress& destination, std::uint32_t ifindex) {
+  const Link link = ask_link(requests_, ++sequence_, ifindex);
+  if (!link.twin || ask_route(requests_, ++sequence_, destination, 0, 0).route.type != RTN_LOCAL) return std::nullopt;
+  const Link twin = ask_link(requests_, ++sequence_, *link.twin);
+  if (!twin.mac) return std::nullopt;
+  return NextHop{.mac = *twin.mac, .neighbour = destination};
+}
+
 /// Returns: the neighbour that packets to `destination` go to when they leave by the device.
 Result<IpAddress, std::string> NextHops::route(const IpAddress& destination, std::uint32_t ifindex) {
   const std::string by = to_text(destination) + " by " + device_name(ifindex);
   // Without a device first: for an address of this host itself, one would get an answer that pretends otherwise.
   if (ask_route(requests_, ++sequence_, destination, 0, 0).route.type == RTN_LOCAL) {
-    return Failure{to_text(destination) + " is this host's own address; the next hop must be another station"};
+    return Failure{to_text(destination) + " is this host's own address, and " + device_name(ifindex) +
+                   " does not lead back into it; for a server on this host it must be one end of a veth pair (docs/server-host.md)"};
   }
   // The route that matched, not only a way out: asked for a device, Linux takes an IPv4 destination without a route to
   // be on the link.
@@ -234,6 +294,11 @@ Result<NextHop, std::string> NextHops::find(const IpAddress& destination, std::u
                                             std::chrono::milliseconds patience) {
   Followed& followed = follow(destination, ifindex);
   followed.is_known = false;
+  if (const auto own = own_host(destination, ifindex)) {
+    followed.is_known = true;
+    followed.hop = *own;
+    return followed.hop;
+  }
   const auto neighbour = route(destination, ifindex);
   if (!neighbour) return Failure{neighbour.error()};
   const auto end = std::chrono::steady_clock::now() + patience;
@@ -261,7 +326,10 @@ bool NextHops::refresh() {
   bool is_changed = false;
   for (Followed& followed : followed_) {
     Followed now{.destination = followed.destination, .ifindex = followed.ifindex, .is_known = false, .hop = {}};
-    if (const auto neighbour = route(followed.destination, followed.ifindex)) {
+    if (const auto own = own_host(followed.destination, followed.ifindex)) {
+      now.is_known = true;
+      now.hop = *own;
+    } else if (const auto neighbour = route(followed.destination, followed.ifindex)) {
       const Neighbour found = read_neighbour(requests_, ++sequence_, *neighbour, followed.ifindex);
       if ((found.state & (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE)) == 0) ask_network(*neighbour, followed.ifindex);
       now.is_known = is_usable(found);

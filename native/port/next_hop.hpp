@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,8 @@ class NextHops {
   NextHops& operator=(const NextHops&) = delete;
 
   /// Finds the next hop, asks the network (ARP, neighbour discovery) when the kernel does not know it, and waits that
-  /// long at most. Found or not, the pair is followed from now on. Errors, in words: no route by this device, the
-  /// address is this host's own, the neighbour does not answer.
+  /// long at most. Found or not, the pair is followed from now on. An address of this host itself is found by a veth pair with
+  /// both ends here. Errors, in words: no route by this device, the address is this host's own, the neighbour does not answer.
   Result<NextHop, std::string> find(const IpAddress& destination, std::uint32_t ifindex,
                                     std::chrono::milliseconds patience);
 
@@ -56,6 +57,7 @@ class NextHops {
   };
 
   NextHops() = default;
+  std::optional<NextHop> own_host(const IpAddress& destination, std::uint32_t ifindex);
   Result<IpAddress, std::string> route(const IpAddress& destination, std::uint32_t ifindex);
   void ask_network(const IpAddress& neighbour, std::uint32_t ifindex);
   void drain_monitor() noexcept;

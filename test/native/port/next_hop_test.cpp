@@ -69,6 +69,29 @@ TEST_CASE("next_hop: says in words what is missing, within the patience it was g
   CHECK((*hops)->at(ip("10.72.0.9"), dev1) == nullptr);
 }
 
+TEST_CASE("next_hop: an address of the host itself is found behind a veth pair with both ends here, and by no other device (H11)") {
+  if (!can_make_namespaces()) return;
+  const TestNet net;
+  const InNamespace in(net.appliance);
+  REQUIRE(run("ip link add tls0 type veth peer name tls1 && ip link set tls0 up && ip link set tls1 up") == 0);
+  auto hops = NextHops::open();
+  REQUIRE(hops.has_value());
+  const std::uint32_t tls0 = ifindex_of("tls0");
+  for (const char* own : {"10.71.0.1", "fd71::1"}) {
+    const auto hop = (*hops)->find(ip(own), tls0, kPatience);
+    REQUIRE_MESSAGE(hop.has_value(), (hop ? "" : hop.error()));
+    CHECK(hop->mac == read_link("tls1")->mac);
+    CHECK(hop->neighbour == ip(own));
+  }
+  CHECK_FALSE((*hops)->find(ip("10.71.0.1"), ifindex_of("dev1"), kPatience));  // a veth, but its other end is elsewhere
+  REQUIRE(run("ip link set tls1 address 02:00:00:00:00:77") == 0);
+  CHECK((*hops)->refresh());
+  CHECK((*hops)->at(ip("fd71::1"), tls0)->mac == MacAddress{2, 0, 0, 0, 0, 0x77});
+  REQUIRE(run("ip addr del 10.71.0.1/24 dev dev0") == 0);
+  (*hops)->refresh();
+  CHECK((*hops)->at(ip("10.71.0.1"), tls0) == nullptr);
+}
+
 TEST_CASE("next_hop: a neighbour that changes its hardware address, or goes away, is noticed by the monitor") {
   if (!can_make_namespaces()) return;
   const TestNet net;
