@@ -31,7 +31,11 @@ if (only !== undefined && !(only in kinds)) {
 let failed = 0
 for (const [name, { flags, env }] of Object.entries(kinds)) {
   if (only !== undefined && only !== name) continue
-  const folder = buildNative(`sanitize-${name}`, { CUTWATER_TESTS: 'ON', CUTWATER_SANITIZE: flags }, ['cutwater_tests'])
+  const folder = buildNative(
+    `sanitize-${name}`,
+    { CMAKE_BUILD_TYPE: 'Sanitize', CUTWATER_TESTS: 'ON', CUTWATER_SANITIZE: flags },
+    ['cutwater_tests'],
+  )
   console.log(`sanitizers: ${flags}`)
   const code = runProgram(`${folder}/cutwater_tests`, parsed.positionals, { env: { ...process.env, ...env } })
   if (code !== 0) failed += 1

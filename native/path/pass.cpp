@@ -38,8 +38,10 @@ bool is_in_window(SeqNum begin, SeqNum end, SeqNum acknowledged, SeqNum edge) no
   return !before(end + 1U, acknowledged) && !before(edge + 1U, begin) && !before(edge + 1U, end);
 }
 
+// Options have 40 bytes: beside timestamps, which the far side need not have, three blocks (RFC 2018 3).
 void shift_blocks(const wire::TcpOptions& from, std::uint32_t shift, SeqNum above, wire::TcpOptions& to) noexcept {
-  for (std::uint8_t i = 0; i < from.sack_count; ++i) {
+  const std::uint8_t room = to.has_timestamps ? 3 : 4;
+  for (std::uint8_t i = 0; i < from.sack_count && to.sack_count < room; ++i) {
     const wire::SackBlock block{from.sack[i].begin + shift, from.sack[i].end + shift};
     if (!before(block.begin, above)) to.sack[to.sack_count++] = block;  // what lies below is between the far side and our custody
   }
@@ -52,27 +54,42 @@ void trace_out(State& s, const Flow& f, splice::TraceSide side, const wire::Head
   splice::trace_out(s.r, f, side, h, out, shift);
 }
 
+// What SACK takes of a segment. Timestamps are in the MSS already; some stacks pack both tighter than we do.
+std::uint32_t sack_bytes(const wire::TcpOptions& options) noexcept { return options.sack_count != 0 ? 4U + 8U * options.sack_count : 0U; }
+
 // A segment that is too long for its new side (larger headers, a smaller offer than ours) goes on as several: the first where it
 // lies, the others copied.
-Verdict send_on(State& s, const Work& w, wire::Header& h, std::uint32_t most_bytes, splice::Outbox& outbox) noexcept {
-  const wire::Segment& seg = w.segment;
+Verdict send_on(State& s, const port::Packet& packet, MutableBytes payload, wire::Header& h, std::uint32_t mss, splice::Outbox& outbox) noexcept {
+  const auto all_bytes = static_cast<std::uint32_t>(payload.size());
+  const std::uint32_t most_bytes = mss - sack_bytes(h.options);  // kMinMss leaves room for four blocks
   const std::uint8_t flags = h.flags;
   const auto flags_at = [&](std::uint32_t end) {
-    return end == seg.payload_bytes ? flags : static_cast<std::uint8_t>(flags & ~(wire::kFin | wire::kPsh));
+    return end == all_bytes ? flags : static_cast<std::uint8_t>(flags & ~(wire::kFin | wire::kPsh));
   };
-  std::uint32_t bytes = std::min(seg.payload_bytes, most_bytes);
+  std::uint32_t bytes = std::min(all_bytes, most_bytes);
   h.flags = flags_at(bytes);
-  bool is_out = splice::stage(s.r, outbox, h, w.packet, seg.payload, bytes);
-  for (std::uint32_t at = bytes; is_out && at < seg.payload_bytes; at += bytes) {
+  bool is_out = splice::stage(s.r, outbox, h, packet, payload.data(), bytes);
+  for (std::uint32_t at = bytes; is_out && at < all_bytes; at += bytes) {
     const auto fresh = s.r.chunks.take();
     if (!fresh) return s.counters.add(Drop::no_chunk), kForward;
     h.seq += bytes;
-    bytes = std::min(seg.payload_bytes - at, most_bytes);
+    bytes = std::min(all_bytes - at, most_bytes);
     h.flags = flags_at(at + bytes);
-    std::memcpy(fresh->data, seg.payload + at, bytes);
+    std::memcpy(fresh->data, payload.data() + at, bytes);
     is_out = splice::stage(s.r, outbox, h, *fresh, fresh->data, bytes);
   }
   return kForward;
+}
+
+// What we acknowledged ourselves is ours to deliver, and so is a header: bytes of the client's that stand there do not pass. Sent
+// again they would be needless; the byte that a keep-alive makes up would overwrite one of the header's that is on its way.
+MutableBytes cut_answered(const Flow& f, const wire::Segment& seg, wire::Header& h) noexcept {
+  const SeqNum answered = f.custody != nullptr ? f.custody->queue.end() : SeqNum{f.up.first_plain};
+  const std::int32_t old = answered - h.seq;
+  const auto cut = old <= 0 ? 0U : std::min(static_cast<std::uint32_t>(old), seg.payload_bytes);
+  const bool is_all_cut = cut == seg.payload_bytes && !seg.has(wire::kFin);
+  if (!is_all_cut) h.seq += cut;  // else it keeps its old number, and so its answer
+  return {seg.payload + cut, seg.payload_bytes - cut};
 }
 
 Verdict pass_to_server(State& s, const Flow& f, const Work& w) noexcept {
@@ -90,10 +107,11 @@ Verdict pass_to_server(State& s, const Flow& f, const Work& w) noexcept {
     h.options.ts_echo = seg.options.ts_echo - f.down.stamp_offset;
   }
   if (f.has(Flow::kServerSack)) shift_blocks(seg.options, 0U - down_shift(f), SeqNum{f.down.first_plain}, h.options);
+  const MutableBytes payload = cut_answered(f, seg, h);
   s.counters.add(Count::packets_to_servers);
-  if (seg.payload_bytes != 0) s.counters.add(Count::passed_up_packets);
-  if (s.r.trace != nullptr) trace_out(s, f, splice::TraceSide::server, h, seg.payload_bytes, f.down.shift_shown);
-  return send_on(s, w, h, f.server_tcp.mss, s.r.to_server);
+  if (!payload.empty()) s.counters.add(Count::passed_up_packets);
+  if (s.r.trace != nullptr) trace_out(s, f, splice::TraceSide::server, h, static_cast<std::uint32_t>(payload.size()), f.down.shift_shown);
+  return send_on(s, w.packet, payload, h, f.server_tcp.mss, s.r.to_server);
 }
 
 // Nothing that we acknowledged ourselves is taken back.
@@ -118,7 +136,7 @@ Verdict pass_to_client(State& s, const Flow& f, const Work& w) noexcept {
   s.counters.add(Count::packets_to_clients);
   if (seg.payload_bytes != 0) s.counters.add(Count::passed_down_packets);
   if (s.r.trace != nullptr) trace_out(s, f, splice::TraceSide::client, h, seg.payload_bytes, f.up.shift_shown);
-  return send_on(s, w, h, f.client_tcp.mss, s.r.to_client);
+  return send_on(s, w.packet, {seg.payload, seg.payload_bytes}, h, f.client_tcp.mss, s.r.to_client);
 }
 
 void advance(SeqNum& cipher, SeqNum& plain, std::uint32_t by) noexcept {

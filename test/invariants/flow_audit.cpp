@@ -3,10 +3,11 @@
 namespace cutwater::invariants {
 namespace {
 std::string number(std::uint64_t n) { return std::to_string(n); }
+Keep keep_for(const AuditFacts& facts) { return facts.is_passed ? Keep::bytes : Keep::positions; }
 }  // namespace
 
 FlowAudit::FlowAudit(const AuditFacts& facts, const sim::TlsStream* client, Findings& findings)
-    : facts_(facts), client_(client), findings_(findings), reader_([this](std::uint64_t offset, Bytes fragment) {
+    : facts_(facts), client_(client), findings_(findings), up_in_(keep_for(facts)), down_in_(keep_for(facts)), reader_([this](std::uint64_t offset, Bytes fragment) {
         const auto right = facts_.down.matches(offset, fragment);
         if (right != fragment.size() && !is_down_false_) add("I6", reading_at_us_, "sealed a byte the server did not write, at " + number(offset + right));
         if (!down_in_.has_passed(offset, offset + fragment.size())) {
@@ -16,6 +17,8 @@ FlowAudit::FlowAudit(const AuditFacts& facts, const sim::TlsStream* client, Find
 
 void FlowAudit::see(Tap tap, const sim::Segment& s, std::size_t ip_bytes, std::uint64_t now) {
   reading_at_us_ = now;
+  if ((tap == Tap::client_out || tap == Tap::server_out) && s.has(sim::kRst)) has_reset_ = true;
+  if ((tap == Tap::server_in || tap == Tap::server_out) && !takes_up(tap, s, now)) return;
   if (!s.has(sim::kSyn)) note_marks(tap, s, now);
   switch (tap) {
     case Tap::client_in: return see_client_in(s);
@@ -27,6 +30,24 @@ void FlowAudit::see(Tap tap, const sim::Segment& s, std::size_t ip_bytes, std::u
       check_size(s, ip_bytes, server_receiver_, facts_.server_mtu, now);
       return see_server_out(s, now);
   }
+}
+
+/// A device that chooses among servers may call another one while nothing was said to the first: then that side begins anew.
+/// Returns: whether the segment is of the server that was called last.
+bool FlowAudit::takes_up(Tap tap, const sim::Segment& s, std::uint64_t now) {
+  const auto& server = tap == Tap::server_in ? s.source : s.target;
+  if (server_ == server) return true;
+  const bool calls = tap == Tap::server_out && s.has(sim::kSyn);
+  if (!calls) {
+    if (server_ && tap == Tap::server_out && !s.has(sim::kRst)) add("I6", now, "spoke to a server that it has left");
+    return false;
+  }
+  // Behind a reset a late third ACK makes a connection anew: nobody remembers that its cookie was used.
+  if (up_out_.highest() != 0 && !has_reset_) add("I6", now, "called another server when it had sent " + number(up_out_.highest()) + " bytes to the first");
+  server_ = server;
+  up_out_ = HalfStream{Keep::bytes}, down_in_ = HalfStream{keep_for(facts_)};
+  server_receiver_ = {}, server_timestamps_ = false;
+  return true;
 }
 
 void FlowAudit::note_receiver(const sim::Segment& s, const HalfStream& stream, Receiver& receiver) {
@@ -62,10 +83,12 @@ void FlowAudit::see_client_out(const sim::Segment& s, std::uint64_t now) {
     client_timestamps_ = client_receiver_.has_timestamps && s.options.timestamps.has_value();
     if (!s.options.window_scale) client_receiver_.shift = 0;  // both ends or none (RFC 7323 2.2)
   }
-  if (const auto conflict = down_out_.see(s); conflict && client_ != nullptr) {
+  const bool is_probe = is_keepalive(s, down_out_, client_receiver_);
+  if (const auto conflict = is_probe ? std::nullopt : down_out_.see(s); conflict && (client_ != nullptr || facts_.is_passed)) {
     add("I3", now, "two different bytes sent at position " + number(*conflict) + " of the ciphertext");
   }
   if (s.has(sim::kRst) || !down_out_.has_syn()) return;
+  if (facts_.is_passed && !is_probe && down_out_.position(s.seq) >= 0) check_untouched(down_in_, static_cast<std::uint64_t>(down_out_.position(s.seq)), s, now);
   if (client_timestamps_ && !s.options.timestamps) add("tcp", now, "a segment to the client lacks the negotiated timestamp");
   check_window(s, down_out_, client_receiver_, now);
   check_acknowledgement(s, up_in_, now);
@@ -89,19 +112,75 @@ void FlowAudit::see_server_out(const sim::Segment& s, std::uint64_t now) {
     if (!s.options.window_scale) server_receiver_.shift = 0;
     if (client_ != nullptr && !s.options.other_kinds.empty()) add("tcp", now, "option " + number(s.options.other_kinds[0]) + " reached the server");
   }
-  if (const auto conflict = up_out_.see(s); conflict && client_ != nullptr) add("I6", now, "two different bytes sent to the server at " + number(*conflict));
+  const bool is_probe = is_keepalive(s, up_out_, server_receiver_);
+  if (const auto conflict = is_probe ? std::nullopt : up_out_.see(s); conflict && (client_ != nullptr || facts_.is_passed)) add("I6", now, "two different bytes sent to the server at " + number(*conflict));
   if (s.has(sim::kRst) || !up_out_.has_syn()) return;
   const bool ts_agreed = server_timestamps_ && server_receiver_.has_timestamps;
   if (!s.has(sim::kSyn) && ts_agreed && !s.options.timestamps) add("tcp", now, "a segment to the server lacks the negotiated timestamp");
-  check_window(s, up_out_, server_receiver_, now);
+  // Where nothing is held, who was promised more than its server has sends it again.
+  if (!facts_.is_passed || !facts_.grants_itself) check_window(s, up_out_, server_receiver_, now);
   check_acknowledgement(s, down_in_, now);
-  const auto begin = up_out_.position(s.seq);
+  learn_front(now);
+  const auto at = up_out_.position(s.seq);
+  if (facts_.is_passed) {
+    if (at >= 0 && front_bytes_ && !is_probe) check_untouched(up_in_, static_cast<std::uint64_t>(at), s, now);
+    check_passed_acknowledgement(s, now);
+  }
   if (client_ == nullptr) return;
-  if (begin >= 0 && !s.payload.empty()) check_authentic(static_cast<std::uint64_t>(begin), s.payload, now);
-  if (begin >= 0 && s.has(sim::kFin)) check_clean_end(static_cast<std::uint64_t>(begin) + s.payload.size(), now);
+  if (at >= 0 && front_bytes_) {
+    const auto in_front = std::min<std::uint64_t>(s.payload.size(), *front_bytes_ > static_cast<std::uint64_t>(at) ? *front_bytes_ - static_cast<std::uint64_t>(at) : 0);
+    const auto begin = static_cast<std::uint64_t>(at) + in_front - *front_bytes_;
+    const auto payload = s.payload.subspan(in_front);
+    if (!payload.empty()) check_authentic(begin, payload, now);
+    if (s.has(sim::kFin)) check_clean_end(begin + payload.size(), now);
+  }
   const bool acknowledges = s.has(sim::kAck) && down_in_.has_syn() && down_in_.position(s.ack) > 0;
   if (acknowledges && facts_.acknowledges == Acknowledges::delivered) {
     check_client_acknowledged(static_cast<std::uint64_t>(down_in_.position(s.ack)), now);
+  }
+}
+
+/// A byte that its receiver has long acknowledged: some stacks make one up to hear whether anybody is there (RFC 9293 3.8.4).
+bool FlowAudit::is_keepalive(const sim::Segment& s, const HalfStream& stream, const Receiver& receiver) const noexcept {
+  if (!facts_.is_passed || s.payload.size() != 1 || !stream.has_syn()) return false;
+  return stream.position(s.seq) < static_cast<std::int64_t>(receiver.acked);
+}
+
+/// Where the client's own bytes begin in what the server gets.
+void FlowAudit::learn_front(std::uint64_t now) {
+  if (front_bytes_) return;
+  if (!facts_.introduced) {
+    front_bytes_ = 0;
+    return;
+  }
+  const auto header = sim::read_introduction(up_out_.bytes(), *facts_.introduced);
+  if (header.bytes != 0) front_bytes_ = header.bytes;
+  if (!header.trouble.empty()) {
+    add("I6", now, "the server gets " + header.trouble);
+    front_bytes_ = 0;
+  }
+}
+
+/// What nobody opens leaves as it came: each byte at its place, and the end behind the last one.
+void FlowAudit::check_untouched(const HalfStream& in, std::uint64_t begin, const sim::Segment& s, std::uint64_t now) {
+  const bool goes_up = &in == &up_in_;
+  const auto front = goes_up ? *front_bytes_ : 0;
+  const auto skipped = std::min<std::uint64_t>(s.payload.size(), front > begin ? front - begin : 0);
+  const auto payload = s.payload.subspan(skipped);
+  if (begin + skipped < front) return;
+  const auto at = begin + skipped - front;
+  const std::string to = goes_up ? "the server" : "the client";
+  if (!payload.empty() && !in.has_carried(at, payload)) add("I6", now, "sent " + to + " bytes at " + number(at) + " that are not what came");
+  const auto end = at + payload.size();
+  if (s.has(sim::kFin) && in.fin_at() != end) add("I6", now, "FIN to " + to + " at " + number(end) + ", which is not where it came");
+}
+
+/// And nobody but the client acknowledges what it gets (I1).
+void FlowAudit::check_passed_acknowledgement(const sim::Segment& s, std::uint64_t now) {
+  if (!s.has(sim::kAck) || !down_in_.has_syn()) return;
+  const auto acked = down_in_.position(s.ack);
+  if (acked > 0 && static_cast<std::uint64_t>(acked) > client_receiver_.acked) {
+    add("I1", now, "acknowledged " + number(static_cast<std::uint64_t>(acked)) + " to the server; the client has " + number(client_receiver_.acked));
   }
 }
 

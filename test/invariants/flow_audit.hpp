@@ -19,7 +19,10 @@ struct AuditFacts {
   std::size_t connection = 0;
   Acknowledges acknowledges = Acknowledges::delivered;
   bool truncation_forward = false, release_streaming = false;
+  bool is_passed = false;                              // nothing is opened: what leaves has come, byte by byte
+  bool grants_itself = false;                          // windows before a server's is known, or room that a header takes
   std::uint32_t client_mtu = 1500, server_mtu = 1500;  // of the device's interfaces
+  std::optional<sim::Introduced> introduced;           // ahead of the client's bytes
   sim::Content up, down;
   std::uint64_t down_bytes = 0;                        // that the server's script writes in all
 };
@@ -54,6 +57,11 @@ class FlowAudit {
   void see_client_out(const sim::Segment& s, std::uint64_t now);
   void see_server_in(const sim::Segment& s);
   void see_server_out(const sim::Segment& s, std::uint64_t now);
+  bool takes_up(Tap tap, const sim::Segment& s, std::uint64_t now);
+  void learn_front(std::uint64_t now);
+  void check_untouched(const HalfStream& in, std::uint64_t begin, const sim::Segment& s, std::uint64_t now);
+  [[nodiscard]] bool is_keepalive(const sim::Segment& s, const HalfStream& stream, const Receiver& receiver) const noexcept;
+  void check_passed_acknowledgement(const sim::Segment& s, std::uint64_t now);
   void check_size(const sim::Segment& s, std::size_t ip_bytes, const Receiver& receiver, std::uint32_t mtu, std::uint64_t now);
   void check_window(const sim::Segment& s, const HalfStream& stream, const Receiver& receiver, std::uint64_t now);
   void check_acknowledgement(const sim::Segment& s, const HalfStream& stream, std::uint64_t now);
@@ -67,11 +75,14 @@ class FlowAudit {
   AuditFacts facts_;
   const sim::TlsStream* client_;
   Findings& findings_;
-  HalfStream up_in_{Keep::positions}, up_out_{Keep::bytes}, down_in_{Keep::positions}, down_out_{Keep::bytes};
+  HalfStream up_in_, up_out_{Keep::bytes}, down_in_, down_out_{Keep::bytes};
   Receiver client_receiver_, server_receiver_;
   bool client_timestamps_ = false, server_timestamps_ = false;
   std::uint8_t client_offered_shift_ = 0, server_offered_shift_ = 0;
   std::uint64_t acked_to_client_ = 0;
+  std::optional<IpAddress> server_;          // who was called last
+  bool has_reset_ = false;                   // the device has, one side or the other
+  std::optional<std::uint64_t> front_bytes_; // of a header ahead of the client's; none: not whole yet
   bool reader_failed_ = false, is_up_false_ = false, is_down_false_ = false;
   RecordReader reader_;
   std::uint64_t reading_at_us_ = 0;

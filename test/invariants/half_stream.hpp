@@ -26,6 +26,11 @@ class HalfStream {
   /// All positions below have passed.
   [[nodiscard]] std::uint64_t prefix() const noexcept { return seen_.prefix(); }
   [[nodiscard]] bool has_passed(std::uint64_t begin, std::uint64_t end) const { return seen_.contains(begin, end); }
+  /// Whether exactly these bytes have passed there. Requires: bytes are kept.
+  [[nodiscard]] bool has_carried(std::uint64_t begin, Bytes bytes) const {
+    return has_passed(begin, begin + bytes.size()) && begin + bytes.size() <= bytes_.size() &&
+           std::equal(bytes.begin(), bytes.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(begin));
+  }
   [[nodiscard]] std::optional<std::uint64_t> fin_at() const noexcept { return fin_at_; }
   /// The bytes of the prefix, the FIN's position excluded.
   [[nodiscard]] Bytes bytes() const noexcept { return Bytes{bytes_}.first(std::min<std::size_t>(prefix(), bytes_.size())); }

@@ -6,7 +6,7 @@ target_include_directories(cutwater_tests PRIVATE test)
 include(test/support/native/build.cmake)
 target_link_libraries(cutwater_tests PRIVATE cutwater_rig cutwater)
 # Compiled once and run once: what matters of the tests' own code is how soon it is there. What they test is built as it ships.
-target_compile_options(cutwater_tests PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1> $<$<CONFIG:RelWithDebInfo>:-g1>)
+target_compile_options(cutwater_tests PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1> $<$<CONFIG:RelWithDebInfo>:-g1> $<$<CONFIG:Sanitize>:-O0>)
 set_source_files_properties(${CMAKE_SOURCE_DIR}/test/native/secure/process_test.cpp PROPERTIES
   COMPILE_DEFINITIONS CUTWATER_SECURE_PROGRAM="${CUTWATER_SECURE_PROGRAM}")
 add_dependencies(cutwater_tests cutwater-secure)

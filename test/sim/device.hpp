@@ -21,6 +21,10 @@ class Device {
   virtual void receive(Side side, Frame&& frame, std::uint64_t now) = 0;
   [[nodiscard]] virtual std::uint64_t deadline() const { return kNoTime; }
   virtual void run_timers(std::uint64_t) {}
+  /// It serves as its profile says (Serving); others know one server, and the client's address.
+  [[nodiscard]] virtual bool serves() const { return false; }
+  /// What leaves it are the frames that came, sound or not.
+  [[nodiscard]] virtual bool is_transparent() const { return false; }
   /// The clients speak TLS to it and the servers do not.
   [[nodiscard]] virtual bool opens_tls() const { return true; }
   /// It has a TCP connection of its own on each side, so that it acknowledges what it merely holds.
@@ -44,6 +48,7 @@ class Router final : public Device {
   explicit Router(const Scenario& scenario) : scenario_(scenario) {}
   void receive(Side side, Frame&& frame, std::uint64_t now) override;
   [[nodiscard]] bool opens_tls() const override { return false; }
+  [[nodiscard]] bool is_transparent() const override { return true; }
 
  private:
   const Scenario& scenario_;

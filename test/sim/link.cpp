@@ -10,7 +10,9 @@ void Link::send(Frame&& frame) {
   const bool is_out = now >= config_.dead_at_us || (now >= config_.outage_at_us && now - config_.outage_at_us < config_.outage_us);
   const bool is_last_word = config_.lost_fins > fins_ && decode(frame).segment.has(kFin);
   if (is_last_word) ++fins_;
-  if (is_out || is_last_word || is_lost()) {
+  const bool is_first_word = config_.lost_syns > syns_ && decode(frame).segment.has(kSyn);
+  if (is_first_word) ++syns_;
+  if (is_out || is_last_word || is_first_word || is_lost()) {
     ++stats_.lost;
     return;
   }

@@ -26,6 +26,7 @@ struct LinkConfig {
   std::uint64_t outage_at_us = kNoTime, outage_us = 0;
   std::uint64_t dead_at_us = kNoTime;           // nothing crosses any more
   std::uint32_t lost_fins = 0;                  // of the first so many segments with a FIN nothing arrives
+  std::uint32_t lost_syns = 0;                  // nor of those with a SYN
 };
 
 struct LinkStats {
@@ -62,7 +63,7 @@ class Link {
   LinkStats stats_;
   std::uint64_t busy_until_ = 0, last_arrival_ = 0;
   std::uint64_t burst_until_ = 0;
-  std::uint32_t fins_ = 0;
+  std::uint32_t fins_ = 0, syns_ = 0;
 };
 
 }  // namespace cutwater::sim

@@ -2,9 +2,11 @@
 //   cutwater_sim --seeds 1..100000 --profile all --json
 //   cutwater_sim --seed 4711 --profile loss-5 --trace
 // With --profile all, seed n runs on profile n modulo their number.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <map>
 #include <string>
 
@@ -59,7 +61,12 @@ struct Totals {
   std::uint64_t runs = 0, connections = 0, completed = 0, packets = 0, bytes = 0, failures = 0;
   std::map<std::string, std::uint64_t> failures_by_profile;
   Clock::time_point start = Clock::now();
+  std::clock_t cpu_start = std::clock();
   [[nodiscard]] double minutes() const { return std::chrono::duration<double>(Clock::now() - start).count() / 60; }
+  /// Of one core: what the machine did beside it does not count.
+  [[nodiscard]] double per_core_minute() const {
+    return static_cast<double>(connections) * 60 * CLOCKS_PER_SEC / static_cast<double>(std::max<std::clock_t>(std::clock() - cpu_start, 1));
+  }
 };
 
 void report_failure(const sim::RunResult& r, std::uint64_t seed, const std::string& profile, const std::string& device) {
@@ -82,11 +89,11 @@ void report_totals(const Totals& t, const Arguments& a) {
   const auto rate = static_cast<double>(t.connections) / t.minutes();
   if (a.json) {
     std::printf("{\"seeds\":\"%llu..%llu\",\"profile\":\"%s\",\"device\":\"%s\",\"runs\":%llu,\"connections\":%llu,\"completed\":%llu,"
-                "\"packets\":%llu,\"bytes\":%llu,\"failures\":%llu,\"connections_per_min\":%.0f,\"failures_by_profile\":{",
+                "\"packets\":%llu,\"bytes\":%llu,\"failures\":%llu,\"connections_per_min\":%.0f,\"connections_per_core_min\":%.0f,\"failures_by_profile\":{",
                 static_cast<unsigned long long>(a.first), static_cast<unsigned long long>(a.last), a.profile.c_str(), a.device.c_str(),
                 static_cast<unsigned long long>(t.runs), static_cast<unsigned long long>(t.connections),
                 static_cast<unsigned long long>(t.completed), static_cast<unsigned long long>(t.packets),
-                static_cast<unsigned long long>(t.bytes), static_cast<unsigned long long>(t.failures), rate);
+                static_cast<unsigned long long>(t.bytes), static_cast<unsigned long long>(t.failures), rate, t.per_core_minute());
     const char* comma = "";
     for (const auto& [name, count] : t.failures_by_profile) {
       std::printf("%s\"%s\":%llu", comma, name.c_str(), static_cast<unsigned long long>(count));
@@ -95,10 +102,10 @@ void report_totals(const Totals& t, const Arguments& a) {
     std::printf("}}\n");
     return;
   }
-  std::printf("%llu runs, %llu connections (%llu clean on both ends), %llu packets, %llu bytes, %llu failed runs; %.0f connections/min\n",
+  std::printf("%llu runs, %llu connections (%llu clean on both ends), %llu packets, %llu bytes, %llu failed runs; %.0f connections/min, %.0f a minute of one core\n",
               static_cast<unsigned long long>(t.runs), static_cast<unsigned long long>(t.connections),
               static_cast<unsigned long long>(t.completed), static_cast<unsigned long long>(t.packets),
-              static_cast<unsigned long long>(t.bytes), static_cast<unsigned long long>(t.failures), rate);
+              static_cast<unsigned long long>(t.bytes), static_cast<unsigned long long>(t.failures), rate, t.per_core_minute());
 }
 
 int run_all(const Arguments& a) {

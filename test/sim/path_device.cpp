@@ -17,21 +17,40 @@ constexpr std::uint64_t kMostLeapsUs = 60'000'000;  // in one run: no timeout of
 
 path::Side to_path(Side side) { return side == Side::client ? path::Side::client : path::Side::server; }
 
+splice::Handling handling_of(Serving::Handling handling) {
+  switch (handling) {
+    case Serving::Handling::opens: break;
+    case Serving::Handling::passes: return splice::Handling::pass;
+    case Serving::Handling::passes_tls: return splice::Handling::pass_tls;
+  }
+  return splice::Handling::open;
+}
+
+splice::Introduction introduction_of(const Scenario& s) {
+  if (s.serving.introduces == Serving::Introduces::nobody) return splice::Introduction::none;
+  return s.seed % 2 == 0 ? splice::Introduction::proxy_v2 : splice::Introduction::proxy_v2_tls;
+}
+
 std::shared_ptr<const path::Services> services_of(const Scenario& s) {
   auto services = std::make_shared<path::Services>();
   path::Service service;
   service.name = "sim";
   service.address = s.service.address;
   service.port = 443;
-  service.servers = {{.address = s.server.address, .port = 80, .hop = {.mac = s.server.mac, .is_known = true}}};
+  service.mode = s.serving.answers == Serving::Answers::device ? path::Mode::proxy : s.addressing == Addressing::direct ? path::Mode::direct : path::Mode::balance;
+  for (const auto& server : s.servers) service.servers.push_back({.address = server.address, .port = 80, .hop = {.mac = server.mac, .is_known = true}});
+  service.pool = s.pool;
+  service.handling = handling_of(s.serving.handling);
+  service.introduction = introduction_of(s);
+  if (service.handling != splice::Handling::open) service.overhead_bytes = 0;
   service.truncation_forward = s.truncation_forward;
   service.release_streaming = s.release_streaming;
   service.idle_timeout_ms = 200'000;
   service.handshake_timeout_ms = 120'000;  // a hello of single bytes over a satellite, without SACK, takes a minute
   service.rekey_after_records = s.rekey_after_records;
   services->list.push_back(std::move(service));
-  services->client = {.mac = s.device_client.mac, .mtu = 1500, .vlan = 0};
-  services->server = {.mac = s.device_server.mac, .mtu = 1500, .vlan = 0};
+  services->client = {.mac = s.device_client.mac, .mtu = s.serving.client_mtu, .vlan = 0};
+  services->server = {.mac = s.device_server.mac, .mtu = s.serving.server_mtu, .vlan = 0};
   return services;
 }
 
@@ -84,7 +103,8 @@ class PathDevice final : public Device, private path::EventSink {
         random_(random),
         chunks_(chunks),
         secure_(secure),
-        path_({.max_flows = 16, .hash_seed = {0x0123'4567'89ab'cdefULL, scenario.seed}, .aead = profile.trouble.aead}, chunks, secure.link(0)) {
+        opens_tls_(profile.serving.handling == Serving::Handling::opens),
+        path_({.max_flows = 16, .hash_seed = {0x0123'4567'89ab'cdefULL, scenario.seed}, .syn_key = {scenario.seed, 0x5eed}, .aead = profile.trouble.aead}, chunks, secure.link(0)) {
     path_.configure(services_of(scenario));
     path_.set_events(this);
   }
@@ -119,6 +139,8 @@ class PathDevice final : public Device, private path::EventSink {
     path_.expire(tick(now));
     after_turn(now);
   }
+  bool serves() const override { return true; }
+  bool opens_tls() const override { return opens_tls_; }
   bool is_idle() const override { return path_.live_flows() == 0 && path_.next_deadline() == kNever && arrivals_.empty() && !is_secure_booked_; }
   std::vector<std::string> leftovers() const override {
     std::vector<std::string> out;
@@ -186,7 +208,7 @@ class PathDevice final : public Device, private path::EventSink {
 
   /// A port would do this: a packet that finds no chunk is lost at the ring.
   bool load(const Frame& frame, port::Packet& packet) {
-    if (frame.size() > port::kMaxPacketBytes) return false;
+    if (frame.size() > chunks_.max_packet_bytes()) return false;
     const auto taken = chunks_.take();
     if (!taken) return false;
     packet = *taken;
@@ -247,6 +269,7 @@ class PathDevice final : public Device, private path::EventSink {
   Random random_;
   port::ChunkPool& chunks_;
   secure::Pool& secure_;
+  bool opens_tls_;
   path::Path path_;
   std::vector<Arrival> arrivals_;
   std::vector<port::ChunkId> withheld_;
@@ -261,7 +284,9 @@ class PathFactory final : public DeviceFactory {
   explicit PathFactory(const Credentials& credentials) : credentials_(credentials) {}
   std::unique_ptr<Device> make(const Scenario& scenario, const Profile& profile, Timeline& timeline, Random random) override {
     // A run that failed may have left chunks behind; the next one is not to suffer for it.
-    if (!chunks_ || chunks_->free_chunks() != chunks_->capacity()) chunks_ = std::make_unique<port::ChunkPool>(kChunks);
+    const auto bytes = port::chunk_bytes_for(std::max(scenario.serving.client_mtu, scenario.serving.server_mtu));
+    auto& chunks = bytes == port::kChunkBytes ? chunks_ : large_chunks_;
+    if (!chunks || chunks->free_chunks() != chunks->capacity()) chunks = std::make_unique<port::ChunkPool>(kChunks, bytes);
     const auto clock = std::make_shared<DeviceClock>();
     secure_ = std::make_unique<secure::Pool>(secure::PoolConfig{
         .threads = 0, .links = 1, .first_cpu = -1, .max_handshakes = 1'024, .clock = [&timeline, clock] { return clock->at(timeline.now()); }, .wake = {}, .key_log_path = {}});
@@ -270,12 +295,12 @@ class PathFactory final : public DeviceFactory {
     tls.certificates = {{.name = "sim", .chain_pem = credentials_.certificate_pem, .key_pem = credentials_.key_pem}};
     tls.tickets = static_cast<std::uint32_t>(scenario.seed % 3);
     if (const auto wrong = secure_->configure(0, tls); !wrong.empty()) throw std::runtime_error(wrong);
-    return std::make_unique<PathDevice>(scenario, profile, timeline, random, *chunks_, *secure_, clock);
+    return std::make_unique<PathDevice>(scenario, profile, timeline, random, *chunks, *secure_, clock);
   }
 
  private:
   Credentials credentials_;
-  std::unique_ptr<port::ChunkPool> chunks_;
+  std::unique_ptr<port::ChunkPool> chunks_, large_chunks_;
   std::unique_ptr<secure::Pool> secure_;  // of the run at hand: nothing of one run is left for the next
 };
 

@@ -178,6 +178,77 @@ std::vector<Profile> build() {
     p.habits.ecn = p.habits.bulk = Choice::always;
     on_both(p, [](LinkConfig& l) { l.ce_mark = 0.05; l.loss = 0.01; });
   });
+
+  // Other services than TLS opened on the way to one server. Servers are three, so that loss alone never uses all of them up.
+  using Answers = Serving::Answers;
+  using First = Serving::First;
+  const auto bad = [](LinkConfig& l) { l.loss = 0.03; l.reorder = 0.05; l.duplicate = 0.02; };
+  const auto proxied = [](Profile& p) { p.serving.answers = Answers::device, p.serving.servers = 3; };
+  const auto pooled = [](Profile& p) { p.serving.sees = Serving::Sees::pool, p.serving.introduces = Serving::Introduces::client; };
+  add("proxy", [&](Profile& p) { proxied(p); });
+  add("proxy-loss", [&](Profile& p) { proxied(p); on_both(p, loss(0.03)); });
+  add("proxy-loss-15", [&](Profile& p) { proxied(p); on_both(p, loss(0.15)); p.may_give_up = true; });
+  add("proxy-reorder-loss-copies", [&](Profile& p) { proxied(p); on_both(p, bad); });
+  add("proxy-corruption", [&](Profile& p) { proxied(p); on_both(p, damage(0.03)); });
+  add("proxy-syns-lost", [&](Profile& p) { proxied(p); on_both(p, [](LinkConfig& l) { l.lost_syns = 1; }); });
+  add("proxy-late", [&](Profile& p) { proxied(p); p.serving.servers = 1; on_server(p, delay(700'000)); });
+  add("proxy-refused", [&](Profile& p) { proxied(p); p.serving.first = First::refuses; });
+  add("proxy-refused-loss", [&](Profile& p) { proxied(p); p.serving.first = First::refuses; p.serving.servers = 4; on_both(p, bad); });
+  add("proxy-silent", [&](Profile& p) { proxied(p); p.serving.first = First::silent; });
+  add("proxy-silent-loss", [&](Profile& p) { proxied(p); p.serving.first = First::silent; p.serving.servers = 4; on_both(p, bad); });
+  add("proxy-pool", [&](Profile& p) { proxied(p); pooled(p); });
+  add("proxy-pool-loss", [&](Profile& p) { proxied(p); pooled(p); on_both(p, bad); });
+  add("proxy-other-version", [&](Profile& p) { proxied(p); pooled(p); p.serving.has_other_version = true; on_both(p, loss(0.02)); });
+  add("proxy-small-windows-loss", [&](Profile& p) { proxied(p); p.habits.small_windows = Choice::always; on_both(p, loss(0.03)); });
+  add("proxy-no-options", [&](Profile& p) { proxied(p); p.habits.sack = p.habits.timestamps = p.habits.window_scale = Choice::never; on_both(p, loss(0.03)); });
+  add("proxy-bulk-loss", [&](Profile& p) { proxied(p); p.habits.bulk = Choice::always; on_both(p, loss(0.01)); });
+  add("proxy-streaming-loss", [&](Profile& p) { proxied(p); p.release_streaming = true; p.habits.bulk = Choice::always; on_both(p, loss(0.03)); });
+  add("proxy-forgery", [&](Profile& p) { proxied(p); p.client_malice.forgery = 0.01; });
+  add("proxy-blind-loss", [&](Profile& p) {
+    proxied(p);
+    on_both_sides(p, [](Malice& m) { m.blind_reset = m.blind_syn = m.blind_ack = m.blind_clock = 0.03; });
+    on_both(p, loss(0.02));
+  });
+  add("proxy-pool-dry", [&](Profile& p) { proxied(p); p.trouble.scarcity = 0.01; });
+  add("balance-pool", [&](Profile& p) { pooled(p); p.serving.servers = 3; });
+  add("balance-pool-loss", [&](Profile& p) { pooled(p); p.serving.servers = 3; on_both(p, bad); });
+  add("balance-refused", [&](Profile& p) { p.serving.servers = 3, p.serving.first = First::refuses; on_both(p, loss(0.01)); });
+  add("balance-silent", [&](Profile& p) { p.serving.servers = 3, p.serving.first = First::silent; on_both(p, loss(0.01)); });
+
+  // Nobody knows of a client whose last ACK of three was lost and who waits for its server to speak: such is the price of SYN cookies.
+  const auto eager = [](Profile& p) { p.habits.eager_client = Choice::always; };
+  const auto passed = [](Profile& p) { p.serving.handling = Serving::Handling::passes; };
+  const auto passed_tls = [](Profile& p) { p.serving.handling = Serving::Handling::passes_tls; };
+  add("passes", [&](Profile& p) { passed(p); });
+  add("passes-loss", [&](Profile& p) { passed(p); on_both(p, loss(0.03)); });
+  add("passes-reorder-loss-copies", [&](Profile& p) { passed(p); on_both(p, bad); });
+  add("passes-corruption", [&](Profile& p) { passed(p); on_both(p, damage(0.03)); });
+  add("passes-pool-loss", [&](Profile& p) { passed(p); pooled(p); p.serving.servers = 3; on_both(p, bad); });
+  add("passes-proxy", [&](Profile& p) { passed(p); proxied(p); });
+  add("passes-proxy-loss", [&](Profile& p) { passed(p); proxied(p); eager(p); on_both(p, bad); });
+  add("passes-proxy-corruption", [&](Profile& p) { passed(p); proxied(p); eager(p); on_both(p, damage(0.03)); });
+  add("passes-proxy-refused-loss", [&](Profile& p) { passed(p); proxied(p); eager(p); p.serving.first = First::refuses; p.serving.servers = 4; on_both(p, bad); });
+  add("passes-proxy-pool-loss", [&](Profile& p) { passed(p); proxied(p); eager(p); pooled(p); on_both(p, bad); });
+  add("passes-proxy-other-version", [&](Profile& p) { passed(p); proxied(p); eager(p); pooled(p); p.serving.has_other_version = true; on_both(p, loss(0.02)); });
+  add("passes-tls-proxy", [&](Profile& p) { passed_tls(p); proxied(p); });
+  add("passes-tls-proxy-loss", [&](Profile& p) { passed_tls(p); proxied(p); on_both(p, bad); });
+  add("passes-tls-proxy-pool-loss", [&](Profile& p) { passed_tls(p); proxied(p); pooled(p); on_both(p, bad); });
+  add("passes-small-windows-loss", [&](Profile& p) { passed(p); p.habits.small_windows = Choice::always; on_both(p, loss(0.03)); });
+  add("passes-mtu-1400", [&](Profile& p) { passed(p); on_client(p, [](LinkConfig& l) { l.mtu = 1400; }); });
+  add("passes-client-vanishes", [&](Profile& p) { passed(p); proxied(p); eager(p); p.loses_a_side = p.may_give_up = true; });
+
+  const auto jumbo = [](Profile& p) { p.serving.client_mtu = p.serving.server_mtu = 9000, p.habits.bulk = Choice::always; };
+  add("mtu-9000", [&](Profile& p) { jumbo(p); });
+  add("mtu-9000-loss", [&](Profile& p) { jumbo(p); on_both(p, bad); });
+  add("mtu-9000-corruption", [&](Profile& p) { jumbo(p); on_both(p, damage(0.03)); });
+  add("mtu-9000-client", [&](Profile& p) { jumbo(p); p.serving.server_mtu = 1500; on_both(p, loss(0.01)); });
+  add("mtu-9000-server", [&](Profile& p) { jumbo(p); p.serving.client_mtu = 1500; on_both(p, loss(0.01)); });
+  add("mtu-9000-path-1500", [&](Profile& p) { jumbo(p); on_both(p, [](LinkConfig& l) { l.mtu = 1500; }); });
+  add("mtu-9000-proxy-loss", [&](Profile& p) { jumbo(p); proxied(p); on_both(p, bad); });
+  add("mtu-9000-proxy-client", [&](Profile& p) { jumbo(p); proxied(p); p.serving.server_mtu = 1500; on_both(p, loss(0.01)); });
+  add("mtu-9000-passes-loss", [&](Profile& p) { jumbo(p); passed(p); on_both(p, bad); });
+  add("mtu-9000-passes-proxy-client", [&](Profile& p) { jumbo(p); passed(p); proxied(p); eager(p); p.serving.server_mtu = 1500; on_both(p, loss(0.01)); });
+
   add("everything", [](Profile& p) {
     on_both(p, [](LinkConfig& l) {
       l.loss = 0.02;

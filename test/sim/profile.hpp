@@ -25,6 +25,7 @@ struct Habits {
   // Never drawn by chance, so that seeds keep their meaning:
   Choice key_updates = Choice::any;     // always: in every script, and the device changes its key every few records
   Choice idle = Choice::any;            // always: seconds of silence in the middle
+  Choice eager_client = Choice::any;    // always: it speaks first
   Choice timid_client = Choice::any;    // always: a congestion window smaller than the records it writes (A12)
 };
 
@@ -45,8 +46,27 @@ struct Trouble {
   std::uint64_t clock_us = 10'000'000;        // by how much, at most
 };
 
+/// What the service is, where it is more than TLS opened on the way to one server. Of the profile alone, so that the seeds of the
+/// others keep their meaning.
+struct Serving {
+  enum class Answers : std::uint8_t { server, device };                // who answers a client's SYN; device: proxy mode
+  enum class Handling : std::uint8_t { opens, passes, passes_tls };    // passes_tls: behind a hello, which is read
+  enum class Sees : std::uint8_t { client, pool };                     // whose address servers see
+  enum class Introduces : std::uint8_t { nobody, client };             // by a PROXY header
+  enum class First : std::uint8_t { well, refuses, silent };           // the first server; the others are well
+  Answers answers = Answers::server;
+  Handling handling = Handling::opens;
+  Sees sees = Sees::client;
+  Introduces introduces = Introduces::nobody;
+  First first = First::well;
+  bool has_other_version = false;                                      // servers speak the other version of IP; proxy mode, with a pool
+  std::uint8_t servers = 1;
+  std::uint16_t client_mtu = 1500, server_mtu = 1500;                  // of the device's interfaces, and of those who stand there
+};
+
 struct Profile {
   std::string name;
+  Serving serving;
   LinkConfig client_up, client_down, server_up, server_down;
   Habits habits;
   Trouble trouble;

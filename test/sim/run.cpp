@@ -1,5 +1,6 @@
 #include "sim/run.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "sim/trace.hpp"
@@ -16,10 +17,20 @@ constexpr std::uint64_t kLimitUs = 1'200'000'000;      // connections that are n
 constexpr std::uint64_t kLingerUs = 1'200'000'000;     // and the device may keep a flow so long behind them
 constexpr std::uint64_t kMaxTurnsAtOneTime = 200'000;  // a deadline that does not move
 
+/// A server's end. Whoever serves may call several, one after the other.
+struct Leg {
+  IpAddress address;
+  std::uint16_t client_port = 0;  // as that server sees it
+  std::unique_ptr<Application> server;
+};
+
 /// One connection of the run: both applications and the audit of what lies between them.
 struct Connection {
   const ConnectionPlan* plan = nullptr;
-  std::unique_ptr<Application> client, server;  // the server's comes with its SYN
+  std::unique_ptr<Application> client;
+  std::vector<Leg> legs;                      // each comes with its SYN
+  Application* server = nullptr;              // of the newest
+  std::vector<std::uint16_t> pool_ports;      // the client's, behind a pool
   TlsStream* tls = nullptr;
   std::unique_ptr<FlowAudit> audit;
   bool has_started = false;
@@ -47,6 +58,12 @@ class Running {
   void start_due();
   void start(std::size_t index);
   void accept(Connection& c, const Segment& syn);
+  void refuse(const Segment& syn);
+  [[nodiscard]] Preamble client_preamble() const;
+  [[nodiscard]] Preamble server_preamble(const Connection& c) const;
+  [[nodiscard]] std::optional<Introduced> introduced(const Connection& c) const;
+  template <class Visit>
+  void each_end(Connection& c, Visit&& visit);
   void to_client(Frame&& frame);
   void to_server(Frame&& frame);
   void into_device(Side side, Frame&& frame);
@@ -56,6 +73,8 @@ class Running {
   void settle(Connection& c);
   void send_all(TcpEndpoint& tcp, Link& link);
   Connection* find(std::uint16_t client_port);
+  Connection* find_behind(std::uint16_t client_port, const Segment* from_device);
+  [[nodiscard]] bool is_out_of_service(const IpAddress& server) const;
   [[nodiscard]] std::uint64_t next_event() const;
   void run_until_over();
   void judge();
@@ -92,7 +111,9 @@ Running::Running(Rig& rig, const RunOptions& options)
   SeededOpenssl::reseed(options.seed);
   device_ = rig.devices->make(scenario_, profile_, timeline_, random_.fork());
   if (options.wrap) device_ = options.wrap(std::move(device_));
-  if (!device_->opens_tls()) scenario_.server.address = scenario_.service.address;
+  if (!device_->serves()) forget_serving(scenario_);
+  if (device_->is_transparent()) scenario_.server.address = scenario_.servers[0].address = scenario_.service.address;
+  if (scenario_.serving.handling == Serving::Handling::passes_tls) scenario_.hello = rig.contexts.hello();
   device_->attach([this](Side side, Frame&& frame) { out_of_device(side, std::move(frame)); });
   wire_links();
   for (const auto& plan : scenario_.connections) connections_.emplace_back().plan = &plan;
@@ -107,7 +128,7 @@ void Running::wire_links() {
   const auto client = [this](Frame&& f) { to_client(std::move(f)); };
   const auto server = [this](Frame&& f) { to_server(std::move(f)); };
   // A router in the cable answers for packets that do not fit.
-  Host near_client = scenario_.client, near_server = scenario_.server;
+  Host near_client = scenario_.client, near_server = scenario_.servers[0];
   near_client.address.bytes[15] = 250;
   near_server.address.bytes[15] = 251;
   client_up_.attach(in(Side::client), client, near_client);
@@ -157,9 +178,9 @@ std::uint64_t Running::next_event() const {
   auto next = std::min(timeline_.next(), device_->deadline());
   for (const auto& c : connections_) {
     if (!c.has_started) continue;
-    for (auto* a : {c.client.get(), c.server.get()}) {
-      if (a != nullptr) next = std::min({next, a->deadline(), a->stream().tcp().deadline()});
-    }
+    const auto wake = [&next](const Application& a, const TcpEndpoint& tcp) { next = std::min({next, a.deadline(), tcp.deadline()}); };
+    wake(*c.client, c.client->stream().tcp());
+    for (const auto& leg : c.legs) wake(*leg.server, leg.server->stream().tcp());
   }
   return next;
 }
@@ -185,12 +206,15 @@ void Running::start(std::size_t index) {
     c.tls = tls.get();
     stream = std::move(tls);
   } else {
-    stream = std::make_unique<PlainStream>(std::move(tcp));
+    stream = std::make_unique<PlainStream>(std::move(tcp), client_preamble());
   }
   c.client = std::make_unique<Application>(std::move(stream), c.plan->client, up, down);
   c.audit = std::make_unique<FlowAudit>(AuditFacts{.connection = index, .acknowledges = device_->terminates_tcp() ? Acknowledges::held : Acknowledges::delivered,
-                                                   .truncation_forward = scenario_.truncation_forward, .release_streaming = scenario_.release_streaming, .client_mtu = 1500,
-                                                   .server_mtu = 1500, .up = up, .down = down, .down_bytes = c.plan->server.bytes_to_write()},
+                                                   .truncation_forward = scenario_.truncation_forward, .release_streaming = scenario_.release_streaming,
+                                                   .is_passed = device_->serves() && !device_->opens_tls(),
+                                                   .grants_itself = scenario_.serving.answers == Serving::Answers::device || introduced(c),
+                                                   .client_mtu = scenario_.serving.client_mtu,
+                                                   .server_mtu = scenario_.serving.server_mtu, .introduced = introduced(c), .up = up, .down = down, .down_bytes = c.plan->server.bytes_to_write()},
                                         c.tls, result_.findings);
   Host gateway = scenario_.service;
   gateway.mac = scenario_.device_client.mac;
@@ -201,10 +225,38 @@ void Running::start(std::size_t index) {
 void Running::accept(Connection& c, const Segment& syn) {
   const auto index = static_cast<std::size_t>(&c - connections_.data());
   const auto content_seed = options_.seed * 64 + index;
-  const Host self{scenario_.server.mac, syn.target};
-  auto stream = std::make_unique<PlainStream>(TcpEndpoint{c.plan->server_tcp, self, syn.target_port, random_.fork()});
+  const auto host = std::find_if(scenario_.servers.begin(), scenario_.servers.end(), [&](const Host& h) { return h.address == syn.target; });
+  const Host self{host != scenario_.servers.end() ? host->mac : scenario_.server.mac, syn.target};
+  auto stream = std::make_unique<PlainStream>(TcpEndpoint{c.plan->server_tcp, self, syn.target_port, random_.fork()}, server_preamble(c));
   stream->tcp().listen();
-  c.server = std::make_unique<Application>(std::move(stream), c.plan->server, Content{content_seed, Direction::down}, Content{content_seed, Direction::up});
+  auto server = std::make_unique<Application>(std::move(stream), c.plan->server, Content{content_seed, Direction::down}, Content{content_seed, Direction::up});
+  c.server = server.get();
+  c.legs.push_back({syn.target, syn.source_port, std::move(server)});
+}
+
+void Running::refuse(const Segment& syn) {
+  TcpEndpoint nobody{TcpConfig{}, {scenario_.servers[0].mac, syn.target}, syn.target_port, Random{0}};
+  nobody.receive(syn, timeline_.now());
+  send_all(nobody, server_down_);
+}
+
+Preamble Running::client_preamble() const { return {.says = scenario_.hello, .hears = {}, .introduced = {}}; }
+
+Preamble Running::server_preamble(const Connection& c) const { return {.says = {}, .hears = scenario_.hello, .introduced = introduced(c)}; }
+
+std::optional<Introduced> Running::introduced(const Connection& c) const {
+  if (scenario_.serving.introduces == Serving::Introduces::nobody) return std::nullopt;
+  return Introduced{.client = scenario_.client.address, .service = scenario_.service.address, .client_port = c.plan->client_port, .service_port = 443};
+}
+
+bool Running::is_out_of_service(const IpAddress& server) const {
+  return scenario_.serving.first != Serving::First::well && server == scenario_.servers[0].address;
+}
+
+template <class Visit>
+void Running::each_end(Connection& c, Visit&& visit) {
+  visit(*c.client, client_up_);
+  for (auto& leg : c.legs) visit(*leg.server, server_down_);
 }
 
 void Running::to_client(Frame&& frame) {
@@ -219,13 +271,24 @@ void Running::to_client(Frame&& frame) {
 
 void Running::to_server(Frame&& frame) {
   const auto d = decode(frame);
-  auto* c = d.kind == Decoding::tcp ? find(d.segment.source_port) : d.kind == Decoding::too_big ? find(d.too_big.quoted_target_port) : nullptr;
+  const bool is_tcp = d.kind == Decoding::tcp;
+  if (!is_tcp && d.kind != Decoding::too_big) return;
+  const auto& address = is_tcp ? d.segment.target : d.too_big.quoted_source;
+  const auto port = is_tcp ? d.segment.source_port : d.too_big.quoted_target_port;
+  auto* c = find_behind(port, is_tcp ? &d.segment : nullptr);
   if (c == nullptr) return;
-  if (c->server == nullptr) {
-    if (d.kind != Decoding::tcp || !d.segment.has(kSyn)) return;
-    accept(*c, d.segment);
+  if (is_out_of_service(address)) {
+    if (is_tcp && scenario_.serving.first == Serving::First::refuses && !d.segment.has(kRst)) refuse(d.segment);
+    return;
   }
-  auto& tcp = c->server->stream().tcp();
+  const auto find_leg = [&] { return std::find_if(c->legs.begin(), c->legs.end(), [&](const Leg& l) { return l.address == address && l.client_port == port; }); };
+  auto leg = find_leg();
+  if (leg == c->legs.end()) {
+    if (!is_tcp || !d.segment.has(kSyn)) return;
+    accept(*c, d.segment);
+    leg = find_leg();
+  }
+  auto& tcp = leg->server->stream().tcp();
   if (d.kind == Decoding::tcp) tcp.receive(d.segment, timeline_.now());
   else tcp.shrink_path(d.too_big, timeline_.now());
   settle(*c);
@@ -234,13 +297,13 @@ void Running::to_server(Frame&& frame) {
 /// Lets both ends of a connection do what they can, and sends what they have to say.
 void Running::settle(Connection& c) {
   const auto now = timeline_.now();
-  for (auto* a : {c.client.get(), c.server.get()}) {
-    if (a == nullptr) continue;
-    auto& tcp = a->stream().tcp();
+  if (c.client == nullptr) return;
+  each_end(c, [&](Application& a, Link& link) {
+    auto& tcp = a.stream().tcp();
     if (tcp.deadline() <= now) tcp.run_timers(now);
-    a->run(now);
-    send_all(tcp, a == c.client.get() ? client_up_ : server_down_);
-  }
+    a.run(now);
+    send_all(tcp, link);
+  });
 }
 
 void Running::send_all(TcpEndpoint& tcp, Link& link) {
@@ -255,7 +318,7 @@ void Running::into_device(Side side, Frame&& frame) {
   const auto d = decode(frame);
   auto plot = is_splice && d.kind == Decoding::tcp ? adversary.plot(frame, d.segment) : Adversary::Plot{};
   if (plot.touches_data) {
-    auto* c = find(side == Side::client ? d.segment.source_port : d.segment.target_port);
+    auto* c = side == Side::client ? find(d.segment.source_port) : find_behind(d.segment.target_port, nullptr);
     if (c != nullptr) (side == Side::client ? c->is_up_touched : c->is_down_touched) = true;
     if (c != nullptr && c->audit) c->audit->note_falsehood(side == Side::client ? Direction::up : Direction::down);
   }
@@ -294,11 +357,13 @@ void Running::tap(Tap where, Bytes frame) {
   }
   const bool leaves = where == Tap::client_out || where == Tap::server_out;
   if (d.kind != Decoding::tcp) {
-    if (leaves && device_->opens_tls() && d.kind != Decoding::too_big) add("tcp", 0, "the device sent a frame that does not parse");
+    if (leaves && !device_->is_transparent() && d.kind != Decoding::too_big) add("tcp", 0, "the device sent a frame that does not parse");
     return;
   }
   const bool from_client = where == Tap::client_in || where == Tap::server_out;
-  auto* c = find(from_client ? s.source_port : s.target_port);
+  const auto port = from_client ? s.source_port : s.target_port;
+  const bool is_client_side = where == Tap::client_in || where == Tap::client_out;
+  auto* c = is_client_side ? find(port) : find_behind(port, where == Tap::server_out ? &s : nullptr);
   if (c != nullptr && c->audit) c->audit->see(where, s, d.ip_bytes, timeline_.now());
   else if (leaves) add("tcp", 0, "the device sent a segment of no connection");
 }
@@ -306,6 +371,22 @@ void Running::tap(Tap where, Bytes frame) {
 Connection* Running::find(std::uint16_t client_port) {
   for (auto& c : connections_) {
     if (c.plan->client_port == client_port) return &c;
+  }
+  return nullptr;
+}
+
+/// Behind a pool a connection is told by its numbers: a server sees the client's own, less a header.
+Connection* Running::find_behind(std::uint16_t client_port, const Segment* from_device) {
+  constexpr std::uint32_t kLongestHeader = 1'024;
+  if (scenario_.pool.empty()) return find(client_port);
+  for (auto& c : connections_) {
+    if (std::find(c.pool_ports.begin(), c.pool_ports.end(), client_port) != c.pool_ports.end()) return &c;
+  }
+  if (from_device == nullptr || !from_device->has(kSyn)) return nullptr;
+  for (auto& c : connections_) {
+    if (!c.has_started || c.plan->client_tcp.initial_seq - from_device->seq > kLongestHeader) continue;
+    c.pool_ports.push_back(client_port);
+    return &c;
   }
   return nullptr;
 }
@@ -331,7 +412,7 @@ void Running::judge_connection(std::size_t index, Connection& c) {
     return;
   }
   const auto ends = "client: " + c.client->describe() + "; server: " + (c.server ? c.server->describe() : "no SYN came");
-  for (auto* a : {c.client.get(), c.server.get()}) {
+  for (auto* a : {c.client.get(), c.server}) {
     if (a == nullptr) continue;
     result_.bytes += a->received();
     const std::string who = a == c.client.get() ? "client" : "server";
@@ -342,16 +423,18 @@ void Running::judge_connection(std::size_t index, Connection& c) {
     if (stats.acks_of_unsent > 0 && !c.is_touched()) add("I1", index, who + " got acknowledgements of what it never sent");
     if (stats.missing_timestamps > 0) add("tcp", index, who + " got segments without the negotiated timestamp");
   }
+  if (c.server != nullptr && !c.server->stream().trouble().empty()) add("I6", index, "the server: " + c.server->stream().trouble());
   c.audit->finish(timeline_.now());
   const auto client_end = c.client->stream().ending(), server_end = c.server ? c.server->stream().ending() : Ending::failed;
   const auto up = c.plan->client.bytes_to_write(), down = c.plan->server.bytes_to_write();
   const auto received_up = c.server ? c.server->received() : 0, received_down = c.client->received();
 
   // A clean end is a promise about all that came before it.
-  const bool client_cut_short = c.plan->client.has(Step::Kind::truncate) || c.plan->client.has(Step::Kind::abort);
+  const bool is_judged = device_->opens_tls() || device_->serves();
+  const bool client_cut_short = (device_->opens_tls() && c.plan->client.has(Step::Kind::truncate)) || c.plan->client.has(Step::Kind::abort);
   const bool server_cut_short = c.plan->server.has(Step::Kind::abort);
   const bool may_end_truncated = scenario_.truncation_forward && c.plan->client.has(Step::Kind::truncate);
-  if (server_end == Ending::clean && device_->opens_tls()) {
+  if (server_end == Ending::clean && is_judged) {
     if (client_cut_short && !may_end_truncated) add("I6", index, "the server saw a clean end of a cut-off stream; " + ends);
     if (received_up != c.client->written()) add("I6", index, "the server saw a clean end with bytes missing; " + ends);
     if (c.server->first_wrong_byte()) add("I6", index, "the server saw a clean end of a forged stream; " + ends);

@@ -30,8 +30,10 @@ std::uint32_t initial_number(bool wraps, Random& r) {
 }
 
 TcpConfig draw_tcp(const Profile& p, bool is_client, Random& r) {
+  const auto mtu = is_client ? p.serving.client_mtu : p.serving.server_mtu;
   static constexpr std::array<std::uint32_t, 8> kSmall{500, 700, 1'000, 1'460, 2'000, 3'000, 4'096, 8'192};
   TcpConfig c;
+  c.mtu = mtu;
   if (is_client && r.chance(0.1)) c.mtu = static_cast<std::uint16_t>(r.between(1'280, 1'500));
   if (decide(p.habits.tiny_mss, 0.03, r)) c.mss_option = static_cast<std::uint16_t>(r.between(160, 536));
   if (!decide(p.habits.window_scale, 0.85, r)) c.window_shift.reset();
@@ -192,13 +194,17 @@ void draw_scripts(const Profile& p, ConnectionPlan& plan, Random& r) {
   }
 }
 
+void say_first(ConnectionPlan& plan, const Step& words) {
+  plan.client.steps.insert(plan.client.steps.begin(), words);
+  for (auto& step : plan.server.steps) {
+    if (step.kind == Kind::await) step.bytes += words.bytes;
+  }
+}
+
 /// Records larger than all the client may send before it hears of any of them.
 void be_timid(ConnectionPlan& plan, Random& r) {
   plan.client_tcp.initial_window_segments = static_cast<std::uint32_t>(r.between(1, 3));
-  plan.client.steps.insert(plan.client.steps.begin(), write(r.between(16'384, 60'000), 16'384));
-  for (auto& step : plan.server.steps) {
-    if (step.kind == Kind::await) step.bytes += plan.client.steps.front().bytes;
-  }
+  say_first(plan, write(r.between(16'384, 60'000), 16'384));
 }
 
 /// OpenSSL 3.0's client takes the fragment length of the session it offers for its own hello already, and fails with
@@ -216,7 +222,35 @@ TlsPlan draw_tls(Random& r) {
   return t;
 }
 
+/// Last of all that is drawn.
+void draw_serving(const Profile& p, bool v6, Scenario& s) {
+  s.serving = p.serving;
+  const bool is_drawn = p.serving.answers == Serving::Answers::server && p.serving.sees == Serving::Sees::client && p.serving.servers == 1;
+  if (!is_drawn) {  // the appliance has an address of its own there
+    s.addressing = Addressing::balance;
+    s.server = host_of(3, 7, v6);
+  }
+  const bool servers_v6 = p.serving.has_other_version ? !v6 : v6;
+  s.servers.clear();
+  for (std::uint8_t i = 0; i < p.serving.servers; ++i) {
+    s.servers.push_back(is_drawn ? s.server : host_of(3, static_cast<std::uint8_t>(7 + i), servers_v6));
+  }
+  if (p.serving.sees == Serving::Sees::pool) {
+    for (const std::uint8_t number : std::initializer_list<std::uint8_t>{201, 202}) s.pool.push_back(host_of(3, number, servers_v6).address);
+    // Behind a pool a connection is known by its numbers: they may not be neighbours.
+    for (std::size_t i = 0; i < s.connections.size(); ++i) s.connections[i].client_tcp.initial_seq -= static_cast<std::uint32_t>(i) * 50'000'000U;
+  }
+}
+
 }  // namespace
+
+void forget_serving(Scenario& s) {
+  const auto client_mtu = s.serving.client_mtu, server_mtu = s.serving.server_mtu;
+  s.serving = {};
+  s.serving.client_mtu = client_mtu, s.serving.server_mtu = server_mtu;
+  s.servers = {s.server};
+  s.pool.clear();
+}
 
 Scenario draw(std::uint64_t seed, const Profile& profile) {
   std::uint64_t salt = 0;
@@ -250,9 +284,11 @@ Scenario draw(std::uint64_t seed, const Profile& profile) {
     plan.tls.is_resumption = is_same_client && plan.start == Start::after_previous && writes_own_hello(plan.tls);
     if (plan.tls.handshake_piece_bytes != 0) plan.client_tcp.use_nagle = false;
     if (profile.habits.timid_client == Choice::always) be_timid(plan, r);
+    if (profile.habits.eager_client == Choice::always) say_first(plan, write(r.between(1, 400), 400));
     s.connections.push_back(std::move(plan));
   }
   if (profile.loses_a_side) s.client_dies_at_us = r.between(20'000, 400'000);
+  draw_serving(profile, v6, s);
   return s;
 }
 
@@ -280,7 +316,9 @@ std::string describe(const TcpConfig& c) {
 }  // namespace
 
 std::string describe(const Scenario& s) {
-  std::string out = s.addressing == Addressing::direct ? "direct" : "balance";
+  std::string out = s.serving.answers == Serving::Answers::device ? "proxy" : s.addressing == Addressing::direct ? "direct" : "balance";
+  if (s.serving.handling != Serving::Handling::opens) out += s.serving.handling == Serving::Handling::passes ? " passes" : " passes TLS";
+  if (!s.pool.empty()) out += s.serving.introduces == Serving::Introduces::client ? " pool, PROXY header" : " pool";
   out += s.truncation_forward ? " truncation:forward" : "";
   out += s.release_streaming ? " release:streaming" : "";
   if (s.rekey_after_records != 0) out += " rekey after " + std::to_string(s.rekey_after_records);

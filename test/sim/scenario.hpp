@@ -26,7 +26,11 @@ struct Scenario {
   std::uint64_t seed = 0;
   Addressing addressing = Addressing::direct;
   Host client, service, server;        // direct: service and server are one address
+  std::vector<Host> servers;           // all of them, `server` first
   Host device_client, device_server;   // the device's two interfaces
+  std::vector<IpAddress> pool;         // what servers see in the client's place; empty: the client's own address
+  Serving serving;
+  std::vector<std::uint8_t> hello;     // what stands before the client's bytes where TLS is passed
   std::vector<ConnectionPlan> connections;
   bool truncation_forward = false, release_streaming = false;
   std::uint64_t rekey_after_records = 0;
@@ -34,6 +38,8 @@ struct Scenario {
 };
 
 Scenario draw(std::uint64_t seed, const Profile& profile);
+/// The same for a device that knows no services, only one server.
+void forget_serving(Scenario& scenario);
 /// What was drawn, as lines for the head of a trace.
 std::string describe(const Scenario& scenario);
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/bytes.hpp"
+#include "sim/introduction.hpp"
 #include "sim/tcp_endpoint.hpp"
 
 namespace cutwater::sim {
@@ -38,22 +39,33 @@ class Stream {
   [[nodiscard]] virtual std::string trouble() const { return {}; }
 };
 
+/// What stands before an application's own bytes: what its stream says first, and what it has to hear first.
+struct Preamble {
+  std::vector<std::uint8_t> says, hears;       // hears: behind the header, if there is one
+  std::optional<Introduced> introduced;
+};
+
 class PlainStream final : public Stream {
  public:
-  explicit PlainStream(TcpEndpoint tcp) : tcp_(std::move(tcp)) {}
+  explicit PlainStream(TcpEndpoint tcp, Preamble preamble = {}) : tcp_(std::move(tcp)), preamble_(std::move(preamble)) {}
   TcpEndpoint& tcp() noexcept override { return tcp_; }
-  void pump(std::size_t budget, std::uint64_t) override { budget_ = budget; }
-  bool is_open_for_data() const noexcept override { return tcp_.is_established(); }
-  std::size_t write(Bytes bytes, std::uint64_t now) override { return tcp_.write(bytes, now); }
+  void pump(std::size_t budget, std::uint64_t now) override;
+  bool is_open_for_data() const noexcept override { return tcp_.is_established() && preamble_.says.empty(); }
+  std::size_t write(Bytes bytes, std::uint64_t now) override { return preamble_.says.empty() ? tcp_.write(bytes, now) : 0; }
   std::size_t read(MutableBytes out, std::uint64_t now) override;
   void close_write(std::uint64_t now) override { tcp_.close_write(now); }
   void truncate(std::uint64_t now) override { tcp_.close_write(now); }
   void close(std::uint64_t now) override { tcp_.close(now); }
   void update_key(KeyUpdate, std::uint64_t) override {}
   Ending ending() const noexcept override;
+  std::string trouble() const override { return trouble_; }
 
  private:
+  void hear_preamble(std::uint64_t now);
+
   TcpEndpoint tcp_;
+  Preamble preamble_;
+  std::string trouble_;
   std::size_t budget_ = ~std::size_t{0};
 };
 

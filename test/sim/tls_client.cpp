@@ -84,6 +84,18 @@ SSL_CTX* TlsClientContexts::find(std::uint16_t suite) const noexcept {
 
 std::span<const std::uint16_t> TlsClientContexts::suites() noexcept { return kSuiteNumbers; }
 
+std::vector<std::uint8_t> TlsClientContexts::hello() const {
+  const std::unique_ptr<SSL, decltype(&SSL_free)> ssl{SSL_new(contexts_[0]), SSL_free};
+  SSL_set_bio(ssl.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+  SSL_set_connect_state(ssl.get());
+  SSL_set_tlsext_host_name(ssl.get(), "sim.example");
+  SSL_do_handshake(ssl.get());
+  ERR_clear_error();
+  char* data = nullptr;
+  const long bytes = BIO_get_mem_data(SSL_get_wbio(ssl.get()), &data);
+  return {data, data + bytes};
+}
+
 TlsStream::TlsStream(TcpEndpoint tcp, const TlsClientContexts& contexts, const TlsPlan& plan, KeptSession& kept)
     : tcp_(std::move(tcp)), plan_(plan), ssl_(SSL_new(contexts.find(plan.suite))), kept_(kept) {
   if (ssl_ == nullptr) throw std::runtime_error("SSL_new");

@@ -42,6 +42,8 @@ class TlsClientContexts {
   TlsClientContexts& operator=(const TlsClientContexts&) = delete;
   [[nodiscard]] SSL_CTX* find(std::uint16_t suite) const noexcept;
   static std::span<const std::uint16_t> suites() noexcept;
+  /// A client's first flight, for whoever reads no more than that.
+  [[nodiscard]] std::vector<std::uint8_t> hello() const;
 
  private:
   std::vector<SSL_CTX*> contexts_;

@@ -221,6 +221,66 @@ TEST_CASE("A9: a segment that is too long for the server's side goes on as two, 
   CHECK(rig.server.has_fin);
 }
 
+TEST_CASE("A8: options that their sender had packed tighter than we do make no packet longer than the link") {
+  const RigPlan plan = balanced(true);
+  PathRig rig(plan);
+  join(rig, plan);
+  rig.client_sends(says(rig.client, 2000), 0);
+  rig.client_sends(1000, 1000);  // a gap: the server has something to report
+  const std::size_t at = says(rig.server, 1440);
+  sim::Segment s = rig.server.segment(at, 1440);  // 20 bytes of options, with nothing between them
+  s.options.sack_count = 1;
+  s.options.sacks[0] = {rig.client.seq_at(1000), rig.client.seq_at(2000)};
+  rig.clear();
+  rig.send(Side::server, s);
+  REQUIRE_FALSE(rig.to_client.empty());
+  for (const SentPacket& packet : rig.to_client) CHECK(sim::decode(packet.frame).ip_bytes <= 1500);
+  CHECK(heard(rig.client) == PathRig::pattern(1440));
+}
+
+TEST_CASE("A9: a server's four SACK blocks become three beside the timestamps that only its client has") {
+  const RigPlan plan = proxied(splice::Handling::pass, true);
+  PathRig rig(plan);
+  rig.server.has_timestamps = false;
+  join(rig, plan);
+  says(rig.client, 2000);
+  for (std::size_t at = 200; at < 1800; at += 400) rig.client_sends(at, 200);
+  sim::Segment s = rig.server.segment(0, 0);
+  s.options.sack_count = 4;
+  for (std::uint32_t i = 0; i < 4; ++i) s.options.sacks[i] = {rig.client.seq_at(200 + i * 400), rig.client.seq_at(400 + i * 400)};
+  rig.clear();
+  rig.send(Side::server, s);
+  REQUIRE(rig.to_client.size() == 1);
+  const sim::Segment& told = rig.to_client[0].segment;
+  REQUIRE(told.options.sack_count == 3);
+  CHECK(told.options.sacks[2].begin == rig.client.seq_at(1000));
+  CHECK(told.options.timestamps.has_value());
+}
+
+TEST_CASE("A8: the byte that a client's keep-alive makes up never stands for one of a PROXY header that was lost") {
+  RigPlan plan = balanced();
+  plan.adjust = [adjust = plan.adjust](path::Services& services) {
+    adjust(services);
+    services.list[0].introduction = splice::Introduction::proxy_v2;
+  };
+  PathRig rig(plan);
+  rig.send(Side::client, rig.client.syn(sim::kSyn));
+  rig.server_answers();
+  rig.lose(Side::server, 1);  // the header
+  rig.client_acks();
+  says(rig.client, "x");
+  sim::Segment probe = rig.client.segment(0, 1);
+  probe.seq -= 1;
+  rig.send(Side::client, probe);
+  rig.client.out.clear();
+  client_says(rig, "words");
+  rig.wait(3'000'000);
+  REQUIRE(heard(rig.server).size() == 28 + 5);
+  CHECK(heard(rig.server).substr(28) == "words");
+  CHECK(rig.server.in[27] == 443 % 256);  // of the header: the service's port
+  CHECK_FALSE(rig.server.is_contradicted);
+}
+
 TEST_CASE("A8: a PROXY header comes first, is ours to deliver, and shifts what follows by its length") {
   for (const bool is_proxy : {false, true}) {
     RigPlan plan = is_proxy ? proxied() : balanced();
