@@ -1,5 +1,7 @@
 #include "invariants/flow_audit.hpp"
 
+#include <algorithm>
+
 namespace cutwater::invariants {
 namespace {
 std::string number(std::uint64_t n) { return std::to_string(n); }
@@ -68,6 +70,8 @@ void FlowAudit::note_receiver(const sim::Segment& s, const HalfStream& stream, R
 
 void FlowAudit::see_client_in(const sim::Segment& s) {
   up_in_.see(s);
+  const bool is_greeted = std::find(greetings_.begin(), greetings_.end(), s.ack) != greetings_.end();
+  if (is_greeted && s.has(sim::kAck) && !s.has(sim::kSyn) && !s.has(sim::kRst) && down_out_.highest() == 0) down_out_.begin_at(s.ack);
   if (s.has(sim::kSyn)) client_offered_shift_ = s.options.window_scale.value_or(0);
   note_receiver(s, down_out_, client_receiver_);
 }
@@ -80,6 +84,7 @@ void FlowAudit::see_server_in(const sim::Segment& s) {
 
 void FlowAudit::see_client_out(const sim::Segment& s, std::uint64_t now) {
   if (s.has(sim::kSyn)) {
+    greetings_.push_back(s.seq + 1);
     client_timestamps_ = client_receiver_.has_timestamps && s.options.timestamps.has_value();
     if (!s.options.window_scale) client_receiver_.shift = 0;  // both ends or none (RFC 7323 2.2)
   }

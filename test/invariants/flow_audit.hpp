@@ -81,6 +81,7 @@ class FlowAudit {
   std::uint8_t client_offered_shift_ = 0, server_offered_shift_ = 0;
   std::uint64_t acked_to_client_ = 0;
   std::optional<IpAddress> server_;          // who was called last
+  std::vector<std::uint32_t> greetings_;     // where its SYN-ACKs began: a cookie made later is another number, and the client takes one of them
   bool has_reset_ = false;                   // the device has, one side or the other
   std::optional<std::uint64_t> front_bytes_; // of a header ahead of the client's; none: not whole yet
   bool reader_failed_ = false, is_up_false_ = false, is_down_false_ = false;

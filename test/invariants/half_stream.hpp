@@ -19,6 +19,8 @@ class HalfStream {
 
   /// Takes a segment of this direction. Returns: the first position at which a byte differs from what passed there before.
   std::optional<std::uint64_t> see(const sim::Segment& segment);
+  /// Position 0 has this number. Requires: nothing has passed.
+  void begin_at(std::uint32_t number) noexcept { first_ = number; }
   /// The position that a number names. Requires: the SYN was seen.
   [[nodiscard]] std::int64_t position(std::uint32_t number) const noexcept;
 
