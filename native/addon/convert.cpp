@@ -162,6 +162,8 @@ ServiceConfig to_service(const Field& field) {
               {{"reset", engine::Truncation::reset}, {"forward", engine::Truncation::forward}}),
           .release = field["release"].choice<engine::Release>(
               {{"whole-record", engine::Release::whole_record}, {"streaming", engine::Release::streaming}}),
+          .custody_congestion = field["custodyCongestion"].choice<splice::CongestionControl>(
+              {{"cubic", splice::CongestionControl::cubic}, {"bbr", splice::CongestionControl::bbr}}),
           .idle_timeout_ms = field["idleTimeoutMs"].integer<std::uint32_t>(),
           .handshake_timeout_ms = field["handshakeTimeoutMs"].integer<std::uint32_t>(),
           .rekey_after_records = field["rekeyAfterRecords"].integer<std::uint64_t>(),

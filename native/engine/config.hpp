@@ -61,6 +61,7 @@ struct ServiceConfig {
   secure::ServiceTls tls;          // with Handling::open
   Truncation truncation = Truncation::reset;
   Release release = Release::whole_record;
+  splice::CongestionControl custody_congestion = splice::CongestionControl::cubic;
   std::uint32_t idle_timeout_ms = 300'000;
   std::uint32_t handshake_timeout_ms = 10'000;
   std::uint64_t rekey_after_records = 0;  // 0: the suite's own limit; smaller for tests and cautious operators

@@ -299,6 +299,7 @@ std::shared_ptr<const path::Services> Engine::Impl::to_path_services(std::vector
     entry.handling = to_splice(service.handling);
     entry.overhead_bytes = service.handling != Handling::open ? std::uint8_t{0} : service.tls.allow_tls12 ? kOverheadTls12 : kOverheadTls13;
     entry.truncation_forward = service.truncation == Truncation::forward;
+    entry.custody_congestion = service.custody_congestion;
     entry.release_streaming = service.release == Release::streaming;
     entry.idle_timeout_ms = service.idle_timeout_ms;
     entry.handshake_timeout_ms = service.handshake_timeout_ms;

@@ -126,7 +126,8 @@ void join_streams(State& s, Flow& f, const wire::Segment& seg) noexcept {
   f.up.server_edge = seg.ack + seg.window;
   f.link = ServerLink::up;
   if (f.custody == nullptr) return;
-  f.custody->control.start(stream_begin(f), f.server_tcp.mss, f.up.server_edge, f.has(Flow::kServerSack));
+  f.custody->control.start(stream_begin(f), f.server_tcp.mss, f.up.server_edge, f.has(Flow::kServerSack),
+                         f.route->policy.custody_congestion);
 }
 
 }  // namespace

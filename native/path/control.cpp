@@ -23,6 +23,7 @@ splice::Route to_route(const Service& service, const Server& server, const balan
   route.policy = {.handling = service.handling,
                   .truncation = service.truncation_forward ? splice::Truncation::forward : splice::Truncation::reset,
                   .release = service.release_streaming ? splice::Release::streaming : splice::Release::whole_record,
+                  .custody_congestion = service.custody_congestion,
                   .rekey_after_records = service.rekey_after_records,
                   .idle_timeout_ms = service.idle_timeout_ms,
                   .handshake_timeout_ms = service.handshake_timeout_ms,

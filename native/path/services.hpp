@@ -75,6 +75,7 @@ struct Service {
   splice::Handling handling = splice::Handling::open;
   bool truncation_forward = false;
   bool release_streaming = false;
+  splice::CongestionControl custody_congestion = splice::CongestionControl::cubic;
   std::uint32_t idle_timeout_ms = 300'000;
   std::uint32_t handshake_timeout_ms = 10'000;
   std::uint64_t rekey_after_records = 0;  // 0: the suite's limit

@@ -161,7 +161,8 @@ void renumber_up(Flow& f, SeqNum begin) noexcept {
   shift_up(f, begin.value - old.value);
   f.exchange->shift(begin.value - old.value);
   f.up.plain_una = begin;
-  custody.control.start(begin, f.server_tcp.mss, f.up.server_edge, f.has(Flow::kServerSack));
+  custody.control.start(begin, f.server_tcp.mss, f.up.server_edge, f.has(Flow::kServerSack),
+                         f.route->policy.custody_congestion);
 }
 
 bool replace_front(Resources& r, Flow& f, std::uint32_t old_bytes, Bytes bytes) noexcept {
@@ -192,7 +193,8 @@ bool enter_custody(Resources& r, Flow& f) noexcept {
   custody->queue.start(f.up.plain_next);
   custody->ready = f.up.plain_next;
   custody->partial = Custody::Partial{};
-  custody->control.start(f.up.plain_next, f.server_tcp.mss, f.up.server_edge, f.has(Flow::kServerSack));
+  custody->control.start(f.up.plain_next, f.server_tcp.mss, f.up.server_edge, f.has(Flow::kServerSack),
+                         f.route->policy.custody_congestion);
   f.custody = custody;
   f.way_changed_ms = static_cast<std::uint32_t>(r.now.us / 1000);
   if (f.up.custodies != std::numeric_limits<std::uint16_t>::max()) ++f.up.custodies;

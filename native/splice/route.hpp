@@ -7,6 +7,7 @@
 
 #include "balance/tally.hpp"
 #include "base/ip_address.hpp"
+#include "splice/congestion_control.hpp"
 
 namespace cutwater::splice {
 
@@ -27,6 +28,7 @@ struct Policy {
   Handling handling = Handling::open;
   Truncation truncation = Truncation::reset;
   Release release = Release::whole_record;
+  CongestionControl custody_congestion = CongestionControl::cubic;
   std::uint64_t rekey_after_records = 0;  // 0: the suite's own limit
   std::uint32_t idle_timeout_ms = 300'000;
   std::uint32_t handshake_timeout_ms = 10'000;

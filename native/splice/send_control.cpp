@@ -9,10 +9,10 @@ constexpr std::uint64_t kDelayedAckUs = 200'000;  // for a lone segment the peer
 constexpr std::uint64_t kProbeSlackUs = 2'000;    // the timer's own grain
 }  // namespace
 
-void SendControl::start(SeqNum at, std::uint16_t mss, SeqNum window_edge, bool has_sack) noexcept {
+void SendControl::start(SeqNum at, std::uint16_t mss, SeqNum window_edge, bool has_sack, CongestionControl congestion) noexcept {
   *this = SendControl{};
   flight_.start(at);
-  congestion_.start(mss);
+  congestion_.start(congestion, mss, at.value);
   edge_ = window_edge;
   recover_ = timed_ = steps_round_ = at;
   mss_ = mss;
@@ -57,9 +57,11 @@ void SendControl::on_ack(SeqNum ack, SeqNum window_edge, std::span<const wire::S
   const bool is_at_hole = state_ == State::recovery && acked != 0 && !has_sack_;
   if (is_at_hole || (blind != 0 && duplicates_ == kDuplicateThreshold)) lost += flight_.lose(una(), una() + mss_);
   const std::uint32_t delivered = news.bytes + blind;
-  take_losses(lost, delivered);
-  if (state_ == State::recovery) congestion_.recover(delivered, in_flight(), acked != 0 && lost == 0);
-  else if (news.bytes != 0) congestion_.grow(news.bytes, was_full, rto_.smoothed_us(), now);
+  take_losses(lost, delivered, now);
+  congestion_.take({.of = {.delivered = delivered, .lost = lost, .in_flight = in_flight(), .has_sent = has_arrival_,
+                           .sent = arrived_sent_, .rtt_us = news.has_fresh ? now - news.fresh_sent : 0, .was_full = was_full},
+                    .acknowledged = news.bytes, .during = during(), .is_safe = acked != 0 && lost == 0,
+                    .smoothed_rtt_us = rto_.smoothed_us()}, now);
   if (has_duplicate_report) undo_if_superfluous();
   if (is_idle()) {
     rto_at_ = probe_at_ = reorder_at_ = kNever;
@@ -149,12 +151,12 @@ std::uint32_t SendControl::count_duplicate(bool is_duplicate, std::uint32_t acke
   return mss_;
 }
 
-void SendControl::take_losses(std::uint32_t lost, std::uint32_t delivered) noexcept {
+void SendControl::take_losses(std::uint32_t lost, std::uint32_t delivered, Tick now) noexcept {
   if (lost == 0 || state_ != State::open) return;
   state_ = State::recovery;
   recover_ = nxt();
   begin_undo_record();
-  congestion_.enter_recovery(flight_.sent_bytes() + flight_.lost_bytes() + delivered);
+  congestion_.enter_recovery(flight_.sent_bytes() + flight_.lost_bytes() + delivered, in_flight(), now);
   tail_probe_ = TailProbe::none;
   probe_at_ = kNever;
 }
@@ -167,6 +169,7 @@ void SendControl::begin_undo_record() noexcept {
 
 void SendControl::leave_recovery() noexcept {
   if (state_ == State::recovery) congestion_.end_recovery();
+  else congestion_.end_loss();
   state_ = State::open;
   blind_bytes_ = 0;
   if (has_undo_ && undo_resent_ == 0) {  // it all came before any of it was sent again
@@ -190,10 +193,7 @@ void SendControl::settle_tail_probe(SeqNum ack, bool has_duplicate_report) noexc
   if (tail_probe_ < TailProbe::fresh || before(ack, tail_probe_end_)) return;
   if (tail_probe_ == TailProbe::repeated && !has_duplicate_report) {
     if (ack == tail_probe_end_) return;  // its own answer may still come
-    if (state_ == State::open) {
-      congestion_.enter_recovery(mss_);
-      congestion_.end_recovery();
-    }
+    if (state_ == State::open) congestion_.take_mended_loss(mss_);
   }
   tail_probe_ = TailProbe::none;
 }
@@ -220,7 +220,7 @@ std::optional<SendControl::Range> SendControl::next_resend(Tick now) noexcept {
     undo_resent_ += bytes;
     undo_left_ += bytes;
   }
-  if (state_ == State::recovery) congestion_.note_sent_in_recovery(bytes);
+  congestion_.note_sent(bytes, during(), now);
   if (rto_at_ == kNever || block->begin == una()) arm(now);
   return Range{block->begin, block->end, true};
 }
@@ -229,7 +229,7 @@ SendControl::Range SendControl::send_new(std::uint32_t bytes, Tick now) noexcept
   const Range range{nxt(), nxt() + bytes, false};
   flight_.append(range.end, now, coalesce_us());
   is_probing_ = false;
-  if (state_ == State::recovery) congestion_.note_sent_in_recovery(bytes);
+  congestion_.note_sent(bytes, during(), now);
   if (rto_at_ == kNever || range.begin == una()) arm(now);
   return range;
 }
@@ -253,9 +253,16 @@ std::optional<SendControl::Range> SendControl::tail_probe(SeqNum limit, Tick now
 
 std::optional<SendControl::Range> SendControl::next(SeqNum end, Tick now) noexcept {
   const SeqNum limit = earlier(end, edge_);
+  paced_at_ = kNever;
   if (tail_probe_ == TailProbe::due) {
     tail_probe_ = TailProbe::none;
     if (!is_idle() && flight_.lost_bytes() == 0) return tail_probe(limit, now);
+  }
+  const bool has_work = flight_.lost_bytes() != 0 || before(nxt(), limit);
+  if (!has_work && nxt() == end && in_flight() < congestion_.window()) congestion_.note_starved();
+  if (has_work && now < congestion_.send_at() && !is_idle()) {
+    paced_at_ = congestion_.send_at();
+    return std::nullopt;
   }
   if (flight_.lost_bytes() != 0) return next_resend(now);
   if (!before(nxt(), limit)) {
@@ -285,9 +292,12 @@ void SendControl::arm_tail_probe(Tick now) noexcept {
 bool SendControl::on_timer(Tick now, SeqNum end) noexcept {
   if (reorder_at_ <= now) {
     const std::uint32_t lost = find_lost(now);
-    take_losses(lost, 0);
-    if (state_ == State::recovery) congestion_.recover(0, in_flight(), false);
+    take_losses(lost, 0, now);
+    if (state_ == State::recovery) {
+      congestion_.take({.of = {.lost = lost, .in_flight = in_flight()}, .during = SendLimit::During::recovery}, now);
+    }
   }
+  if (paced_at_ <= now) paced_at_ = kNever;
   if (rto_at_ <= now) {
     rto_at_ = probe_at_ = kNever;
     return is_idle() && !before(nxt(), end) ? true : time_out(now);

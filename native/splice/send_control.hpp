@@ -4,15 +4,15 @@
 // segments, which the receiver reports (D-SACK), and then nothing.
 // Sources: RFC 8985 (RACK-TLP), RFC 2018 and 2883 (SACK, D-SACK), RFC 3708 (undoing), RFC 5681 and 6582 (peers without SACK),
 // RFC 6298, RFC 9293 3.8.6 (windows).
-// Not here: packets, bytes; how much may be on its way (congestion). Thread: owning worker. Implements: A11, A12.
+// Not here: packets, bytes; how much may be on its way, and how fast (send_limit). Thread: owning worker. Implements: A11, A12.
 #pragma once
 
 #include <optional>
 #include <span>
 
-#include "splice/congestion.hpp"
 #include "splice/flight.hpp"
 #include "splice/rto.hpp"
+#include "splice/send_limit.hpp"
 
 namespace cutwater::splice {
 
@@ -24,7 +24,8 @@ class SendControl {
   };
 
   /// Begins a stream at `at`, nothing sent yet. `mss` is payload bytes per segment.
-  void start(SeqNum at, std::uint16_t mss, SeqNum window_edge, bool has_sack) noexcept;
+  void start(SeqNum at, std::uint16_t mss, SeqNum window_edge, bool has_sack,
+             CongestionControl congestion = CongestionControl::cubic) noexcept;
 
   /// What the peer says. `is_duplicate` as RFC 5681 2 defines it (pure, same window, something outstanding).
   void on_ack(SeqNum ack, SeqNum window_edge, std::span<const wire::SackBlock> sack, bool is_duplicate, Tick now) noexcept;
@@ -32,12 +33,12 @@ class SendControl {
   std::optional<Range> next(SeqNum end, Tick now) noexcept;
   /// To be called when deadline() has come. Returns: false when the peer is given up.
   bool on_timer(Tick now, SeqNum end) noexcept;
-  [[nodiscard]] Tick deadline() const noexcept { return std::min({rto_at_, probe_at_, reorder_at_}); }
+  [[nodiscard]] Tick deadline() const noexcept { return std::min({rto_at_, probe_at_, reorder_at_, paced_at_}); }
 
   [[nodiscard]] SeqNum una() const noexcept { return flight_.begin(); }
   [[nodiscard]] SeqNum nxt() const noexcept { return flight_.end(); }
   [[nodiscard]] const Rto& rto() const noexcept { return rto_; }
-  [[nodiscard]] const Congestion& congestion() const noexcept { return congestion_; }
+  [[nodiscard]] const SendLimit& congestion() const noexcept { return congestion_; }
   /// The path has become narrower: everything unacknowledged is sent again, cut smaller (RFC 1191 6.5), without a penalty.
   void set_mss(std::uint16_t mss, Tick now) noexcept;
   /// The window moved without an acknowledgement of ours.
@@ -56,7 +57,10 @@ class SendControl {
   void measure(const Flight::News& news, Tick now) noexcept;
   std::uint32_t find_lost(Tick now) noexcept;
   std::uint32_t count_duplicate(bool is_duplicate, std::uint32_t acked) noexcept;
-  void take_losses(std::uint32_t lost, std::uint32_t delivered) noexcept;
+  void take_losses(std::uint32_t lost, std::uint32_t delivered, Tick now) noexcept;
+  [[nodiscard]] SendLimit::During during() const noexcept {
+    return state_ == State::recovery ? SendLimit::During::recovery : SendLimit::During::open;
+  }
   void leave_recovery() noexcept;
   void settle_tail_probe(SeqNum ack, bool has_duplicate_report) noexcept;
   void undo_if_superfluous() noexcept;
@@ -70,7 +74,7 @@ class SendControl {
   void arm_tail_probe(Tick now) noexcept;
 
   Flight flight_;
-  Congestion congestion_;
+  SendLimit congestion_;
   Rto rto_;
   SeqNum edge_, recover_;
   SeqNum timed_;               // what is acknowledged behind it gives the next sample of the round trip
@@ -95,6 +99,7 @@ class SendControl {
   TailProbe tail_probe_ = TailProbe::none;
   SeqNum tail_probe_end_;
   Tick rto_at_ = kNever, probe_at_ = kNever, reorder_at_ = kNever;
+  Tick paced_at_ = kNever;  // when what may be sent may leave
 };
 
 }  // namespace cutwater::splice

@@ -9,7 +9,7 @@ type WrittenService = z.output<typeof serviceSchema>
 
 /** What belongs to TLS has no meaning where TLS is not opened here. */
 export function checkProtocol(service: WrittenService): Problem[] {
-  const { protocol, mode, tls, hello, truncation, release, rekeyAfterRecords, balance } = service
+  const { protocol, mode, tls, hello, truncation, release, custody, rekeyAfterRecords, balance } = service
   if (protocol === 'tls') {
     return tls === undefined ? [{ path: ['tls'], message: 'missing: protocol "tls" needs certificates' }] : []
   }
@@ -25,6 +25,7 @@ export function checkProtocol(service: WrittenService): Problem[] {
     [['tls'], tls !== undefined],
     [['truncation'], truncation !== 'reset'],
     [['release'], release !== 'whole-record'],
+    [['custody', 'congestion'], custody.congestion !== 'cubic'],
     [['rekeyAfterRecords'], rekeyAfterRecords !== 0],
     [['hello', 'retry'], hello.retry !== 'never'],
     [['hello', 'rules'], protocol === 'tcp' && hello.rules.length > 0],

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import type { z } from 'zod'
 
 import {
+  type CongestionControl,
   type Algorithm,
   balanceSchema,
   type configSchema,
@@ -89,6 +90,8 @@ export interface ServiceConfig {
   readonly health: HealthConfig | undefined
   readonly truncation: 'reset' | 'forward'
   readonly release: Release
+  /** Of what is sent from custody. */
+  readonly custodyCongestion: CongestionControl
   readonly idleTimeoutMs: number
   readonly handshakeTimeoutMs: number
   /** 0: the suite's own limit. */
@@ -259,6 +262,7 @@ function toService(service: WrittenService, interfaces: readonly string[], direc
     health: service.health === undefined ? undefined : toHealth(service.health),
     truncation: service.truncation,
     release: service.release,
+    custodyCongestion: service.custody.congestion,
     idleTimeoutMs: ms(service.timeouts.idle),
     handshakeTimeoutMs: ms(service.timeouts.handshake),
     rekeyAfterRecords: service.rekeyAfterRecords,

@@ -24,6 +24,7 @@ import {
 
 export const modes = ['direct', 'balance', 'proxy'] as const
 export const protocols = ['tls', 'tcp', 'tls-passthrough'] as const
+export const congestionControls = ['cubic', 'bbr'] as const
 export const releases = ['whole-record', 'streaming'] as const
 
 /** One side of the appliance: a network device and how packets are taken from it. */
@@ -168,6 +169,11 @@ export const httpSchema = mapping({
   maxHead: integer(1_024, 65_536, 'a number of bytes').default(16_384),
 })
 
+/** What the appliance has acknowledged to a client and sends to the server itself. */
+export const custodySchema = mapping({
+  congestion: choice(congestionControls).default('cubic'),
+})
+
 /** One listener. */
 export const serviceSchema = mapping({
   mode: choice(modes).default('direct'),
@@ -183,6 +189,7 @@ export const serviceSchema = mapping({
   health: healthSchema.optional(),
   truncation: choice(['reset', 'forward']).default('reset'),
   release: choice(releases).default('whole-record'),
+  custody: custodySchema.prefault({}),
   timeouts: timeoutsSchema.prefault({}),
   rekeyAfterRecords: integer(0, Number.MAX_SAFE_INTEGER, 'a number of records').default(0),
   hello: helloSchema.prefault({}),
@@ -233,6 +240,7 @@ export type Algorithm = (typeof algorithms)[number]
 export type Mode = (typeof modes)[number]
 export type Protocol = (typeof protocols)[number]
 export type Release = (typeof releases)[number]
+export type CongestionControl = (typeof congestionControls)[number]
 
 /**
  * Gives a TypeScript configuration its types.

@@ -125,6 +125,7 @@ export interface NativeService {
   readonly tls?: NativeTls
   readonly truncation: 'reset' | 'forward'
   readonly release: 'whole-record' | 'streaming'
+  readonly custodyCongestion: 'cubic' | 'bbr'
   readonly idleTimeoutMs: number
   readonly handshakeTimeoutMs: number
   readonly rekeyAfterRecords: number

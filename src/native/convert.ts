@@ -79,6 +79,7 @@ function toNativeService(
     ...(service.tls === undefined ? {} : { tls: toNativeTls(service.tls, identity) }),
     truncation: service.truncation,
     release: service.release,
+    custodyCongestion: service.custodyCongestion,
     idleTimeoutMs: service.idleTimeoutMs,
     handshakeTimeoutMs: service.handshakeTimeoutMs,
     rekeyAfterRecords: service.rekeyAfterRecords,

@@ -4,7 +4,8 @@
 //   client ── c0 [ relay ] wan [ cutwater ] lan [ relay ] s0 ── server       transfers through the appliance
 //   client ── c0 [ relay ] wan [ kernel   ] lan [ relay ] s0 ── server       the same in clear: what they are compared with
 //
-// The gate moves a few transfers at each loss; CUTWATER_FULL=1 moves 200 (CUTWATER_TRANSFERS=n: n) with the bad link on either side.
+// The gate moves a few transfers at each loss; CUTWATER_FULL=1 moves 200 (CUTWATER_TRANSFERS=n: n), with the bad link on either side,
+// four together (CUTWATER_AT_ONCE=n: n). Custody sends as the two ends do.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { kHasStandIn, growth } from '../support/appliance.js'
@@ -17,7 +18,7 @@ import type { Cable } from '../../src/demo/network.js'
 import type { Relay } from '../support/relay.js'
 
 const isFull = process.env['CUTWATER_FULL'] === '1'
-const kAtOnce = 4
+const kAtOnce = Number(process.env['CUTWATER_AT_ONCE'] ?? 4)
 const isCompared = isFull || process.env['CUTWATER_TRANSFERS'] !== undefined
 const kRounds = Math.ceil(Number(process.env['CUTWATER_TRANSFERS'] ?? (isFull ? 200 : kAtOnce)) / kAtOnce)
 const kBytes = 1_000_000
@@ -40,7 +41,12 @@ describe.each(kPlans)('bad networks over xsk, $congestion', ({ congestion, losse
   let clientSide: Relay
   let serverSide: Relay
   beforeAll(async () => {
-    lab = await Lab.create({ port: 'xsk', services: { transfers: {} }, relayed: ['client', 'server'], congestion })
+    lab = await Lab.create({
+      port: 'xsk',
+      services: { transfers: { custody: { congestion } } },
+      relayed: ['client', 'server'],
+      congestion,
+    })
     clientSide = lab.relays.get('client')!
     serverSide = lab.relays.get('server')!
     await startComparison(lab)

@@ -45,6 +45,7 @@ std::shared_ptr<const path::Services> services_of(const Scenario& s) {
   if (service.handling != splice::Handling::open) service.overhead_bytes = 0;
   service.truncation_forward = s.truncation_forward;
   service.release_streaming = s.release_streaming;
+  service.custody_congestion = s.custody_congestion;
   service.idle_timeout_ms = 200'000;
   service.handshake_timeout_ms = 120'000;  // a hello of single bytes over a satellite, without SACK, takes a minute
   service.rekey_after_records = s.rekey_after_records;

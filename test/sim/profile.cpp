@@ -262,6 +262,24 @@ std::vector<Profile> build() {
     p.trouble.coalesce_us = 100;
     p.habits.shrinking_windows = Choice::any;
   });
+
+  // Custody that sends by BBR: the same promises.
+  const auto bbr = [&](const char* name, const auto& change) {
+    add(name, [&](Profile& p) {
+      p.custody_congestion = splice::CongestionControl::bbr;
+      p.habits.bulk = Choice::always;
+      change(p);
+    });
+  };
+  bbr("custody-bbr", [](Profile&) {});
+  bbr("custody-bbr-loss", [&](Profile& p) { on_both(p, loss(0.05)); });
+  bbr("custody-bbr-reorder", [&](Profile& p) { on_both(p, [](LinkConfig& l) { l.loss = 0.02; l.reorder = 0.1; l.duplicate = 0.02; }); });
+  bbr("custody-bbr-slow-server", [&](Profile& p) { on_server(p, rate(100'000, 10)); });
+  bbr("custody-bbr-outage", [&](Profile& p) { on_server(p, outage(60'000, 2'000'000)); });
+  bbr("custody-bbr-no-sack", [&](Profile& p) { p.habits.sack = Choice::never; on_both(p, loss(0.03)); });
+  bbr("custody-bbr-windows", [&](Profile& p) { p.habits.slow_readers = Choice::always; on_both(p, loss(0.02)); });
+  bbr("custody-bbr-stalls", [](Profile& p) { p.trouble.stall = 0.01; });
+  bbr("custody-bbr-clocks", [&](Profile& p) { p.trouble.clock_jump = p.trouble.clock_stop = 0.005; p.trouble.clock_us = 2'000'000; on_both(p, loss(0.01)); });
   return all;
 }
 

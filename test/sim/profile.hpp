@@ -8,6 +8,7 @@
 #include "record/aead.hpp"
 #include "sim/adversary.hpp"
 #include "sim/link.hpp"
+#include "splice/congestion_control.hpp"
 
 namespace cutwater::sim {
 
@@ -72,6 +73,7 @@ struct Profile {
   Trouble trouble;
   Malice client_malice, server_malice;  // in front of the client's side, and of the server's
   bool release_streaming = false;
+  splice::CongestionControl custody_congestion = splice::CongestionControl::cubic;
   bool may_give_up = false;    // so bad that TCP itself may give up; bytes must be right all the same
   bool loses_a_side = false;   // a link dies for good in the middle
 };

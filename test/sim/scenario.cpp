@@ -269,6 +269,7 @@ Scenario draw(std::uint64_t seed, const Profile& profile) {
   s.rekey_after_records = r.chance(0.1) ? r.between(3, 40) : 0;
   if (profile.habits.key_updates == Choice::always) s.rekey_after_records = r.between(1, 8);
   s.release_streaming = profile.release_streaming;
+  s.custody_congestion = profile.custody_congestion;
   const auto count = r.chance(0.75) ? 1 : r.between(2, 3);
   const auto first_port = r.between(1'024, 60'000);
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -321,6 +322,7 @@ std::string describe(const Scenario& s) {
   if (!s.pool.empty()) out += s.serving.introduces == Serving::Introduces::client ? " pool, PROXY header" : " pool";
   out += s.truncation_forward ? " truncation:forward" : "";
   out += s.release_streaming ? " release:streaming" : "";
+  out += s.custody_congestion == splice::CongestionControl::bbr ? " custody:bbr" : "";
   if (s.rekey_after_records != 0) out += " rekey after " + std::to_string(s.rekey_after_records);
   if (s.client_dies_at_us != kNoTime) out += " client dies at " + std::to_string(s.client_dies_at_us) + "us";
   for (const auto& c : s.connections) {

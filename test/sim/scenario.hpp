@@ -5,6 +5,7 @@
 #include "sim/application.hpp"
 #include "sim/profile.hpp"
 #include "sim/tls_client.hpp"
+#include "splice/congestion_control.hpp"
 
 namespace cutwater::sim {
 
@@ -33,6 +34,7 @@ struct Scenario {
   std::vector<std::uint8_t> hello;     // what stands before the client's bytes where TLS is passed
   std::vector<ConnectionPlan> connections;
   bool truncation_forward = false, release_streaming = false;
+  splice::CongestionControl custody_congestion = splice::CongestionControl::cubic;
   std::uint64_t rekey_after_records = 0;
   std::uint64_t client_dies_at_us = kNoTime;
 };

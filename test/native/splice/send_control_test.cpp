@@ -24,9 +24,9 @@ std::vector<SendControl::Range> drain(SendControl& control, SeqNum end, Tick now
   }
   return ranges;
 }
-SendControl started(std::uint32_t window = 1'000'000) {
+SendControl started(std::uint32_t window = 1'000'000, CongestionControl congestion = CongestionControl::cubic) {
   SendControl control;
-  control.start(kStart, kMss, kStart + window, true);
+  control.start(kStart, kMss, kStart + window, true, congestion);
   return control;
 }
 void ack(SendControl& control, SeqNum to, Tick now = kNow, std::vector<wire::SackBlock> sack = {}, bool is_duplicate = false,
@@ -267,7 +267,7 @@ TEST_CASE("I6: over a network that loses, reorders and closes windows, everythin
     sim::Random random{seed};
     constexpr std::uint32_t kTotal = 60'000;
     const SeqNum end = kStart + kTotal;
-    SendControl control = started(20'000);
+    SendControl control = started(20'000, seed % 2 == 0 ? CongestionControl::cubic : CongestionControl::bbr);
     std::vector<bool> has(kTotal);
     std::uint32_t received = 0;
     std::uint32_t window = 20'000, edge = 20'000;  // an edge once shown stays (RFC 9293 3.8.6)

@@ -56,6 +56,7 @@ std::shared_ptr<const path::Services> services_of(const RigPlan& plan, const Scr
   service.hello = {.retry = plan.retry, .profile = {offer.suites, offer.groups, offer.follows_chacha}};
   service.truncation_forward = plan.truncation_forward;
   service.release_streaming = plan.release_streaming;
+  service.custody_congestion = plan.custody_congestion;
   service.idle_timeout_ms = plan.idle_timeout_ms;
   service.rekey_after_records = plan.rekey_after_records;
   services->list.push_back(service);

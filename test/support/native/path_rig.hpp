@@ -31,6 +31,7 @@ struct RigPlan {
   path::Retry retry = path::Retry::never;
   bool truncation_forward = false;
   bool release_streaming = false;
+  splice::CongestionControl custody_congestion = splice::CongestionControl::cubic;
   std::uint32_t idle_timeout_ms = 300'000;
   std::uint64_t rekey_after_records = 0;
   const record::Aead* aead = nullptr;

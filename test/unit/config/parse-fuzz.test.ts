@@ -98,6 +98,7 @@ const service = mostly(
       clientSide: key,
       serverSide: key,
       release: mostly(fc.constantFrom('whole-record', 'streaming')),
+      custody: record({ congestion: mostly(fc.constantFrom('cubic', 'bbr')) }),
       timeouts: record({ idle: length, handshake: length }),
       rekeyAfterRecords: mostly(fc.maxSafeNat()),
     },

@@ -52,6 +52,7 @@ describe('parse', () => {
             health: undefined,
             truncation: 'reset',
             release: 'whole-record',
+            custodyCongestion: 'cubic',
             idleTimeoutMs: 300_000,
             handshakeTimeoutMs: 10_000,
             rekeyAfterRecords: 0,

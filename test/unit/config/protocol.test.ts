@@ -51,6 +51,11 @@ describe('A8, A9: services whose bytes pass untouched', () => {
       'services.shop.hello.retry: has no effect with protocol "tls-passthrough"',
     ],
     [
+      'how custody sends',
+      service('tcp', 'proxy', '    custody: { congestion: bbr }\n'),
+      'services.shop.custody.congestion: has no effect with protocol "tcp"',
+    ],
+    [
       'a header about TLS',
       service('tcp', 'proxy', '    balance: { pool: [ 10.0.0.9 ], proxyProtocol: v2-tls }\n'),
       'services.shop.balance.proxyProtocol: with protocol "tcp" there is no TLS here to tell of: use "v2"',

@@ -49,6 +49,7 @@ const service: NativeService = {
   },
   truncation: 'reset',
   release: 'whole-record',
+  custodyCongestion: 'cubic',
   idleTimeoutMs: 1_000,
   handshakeTimeoutMs: 1_000,
   rekeyAfterRecords: 0,
