@@ -173,6 +173,7 @@ Verdict take_connect_answer(State& s, Work& w) noexcept {
   f.last_active = s.r.now;
   s.timers.disarm(f.index);
   if (f.state == FlowState::passing) return join_passing(s, f), kConsume;
+  splice::arm(s.r, f);  // from here on it may be idle only so long, even if neither end ever says a word
   splice::owe_ack_to_server(s.r, f);
   splice::owe_ack_to_client(s.r, f);  // the server's window is the client's now
   splice::go_on(s.r, f);

@@ -369,3 +369,21 @@ TEST_CASE("A10: of a route's servers one that refuses is left for the next of th
   CHECK(syns_of(rig)[0]->segment.target != syns_of(rig)[1]->segment.target);
   CHECK(rig.count(Reset::server_refused) == 1);
 }
+
+TEST_CASE("A9, I5: ends that vanish when the server has answered and nothing was said are forgotten when they were idle for long enough") {
+  for (const std::uint16_t suite : std::initializer_list<std::uint16_t>{0x1301, 0xc02b}) {
+    RigPlan plan = proxy();
+    plan.suite = suite;
+    plan.idle_timeout_ms = 20'000;
+    PathRig rig(plan);
+    join(rig);
+    CHECK(rig.path().live_flows() == 1);
+    rig.wait(19'000'000);
+    CHECK(rig.path().live_flows() == 1);
+    rig.wait(10'000'000);
+    CHECK(rig.path().live_flows() == 0);
+    CHECK(rig.count(Reset::idle_timeout) == 1);
+    CHECK(rig.path().next_deadline() == kNever);
+    CHECK(rig.held_chunks() == 0);
+  }
+}
