@@ -10,6 +10,8 @@ constexpr std::array<std::uint16_t, 16> kMssTable = {88,   216,  536,  1200, 122
                                                      1380, 1400, 1420, 1440, 1452, 1460, 8940, 8960};
 constexpr std::uint32_t kPartMask = 0x7ff, kOptionMask = 0x1ff, kNoScale = 15;
 constexpr int kWhoseShift = 21, kWhichShift = 10, kPeriodShift = 9;
+constexpr std::uint32_t kPrime = 2039;  // the largest below 2^11: no multiple of any segment size is one of it within a handshake
+constexpr int kStretchBits = 17;        // 128 KiB: more than a client sends before its first segment is heard
 
 std::uint32_t pack(const wire::TcpOptions& options, std::uint16_t mss) noexcept {
   std::uint32_t index = 0;
@@ -40,8 +42,9 @@ Parts hash(const SipKey& key, const wire::Segment& s, SeqNum client_first, std::
   const std::uint64_t whose = siphash(key, in);
   std::array<std::uint8_t, 12> next;
   std::memcpy(next.data(), &whose, 8);
-  store_be32(next.data() + 8, client_first.value);
-  return {static_cast<std::uint32_t>(whose >> 53), static_cast<std::uint32_t>(siphash(key, next) >> 53)};
+  store_be32(next.data() + 8, client_first.value >> kStretchBits);
+  const auto stretch = static_cast<std::uint32_t>(siphash(key, next) >> 53);
+  return {static_cast<std::uint32_t>(whose >> 53), stretch ^ client_first.value % kPrime};
 }
 
 std::uint64_t period_of(Tick now) noexcept { return now.us / kCookiePeriodUs; }

@@ -7,7 +7,8 @@
 //
 // `whose` covers addresses, ports, time and options; `which` the client's own first number too. So a segment that comes when
 // the client's first one was lost is told from one that has nothing to do with us: the first comes again, the second is refused.
-// A blind sender hits one in four million.
+// It must not be taken for the first, either: `which` is the number's remainder under a keyed mask, so that numbers close to each
+// other never share it. A blind sender hits one in four million.
 // Thread: any (pure functions). Implements: A9.
 #pragma once
 
