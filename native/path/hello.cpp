@@ -105,15 +105,6 @@ bool offers_session(const hello::ClientHello& hello) noexcept {
   return hello.has_psk || (!hello.offers(kTls13) && (!hello.session_ticket.empty() || !hello.session_id.empty()));
 }
 
-// Behind a retry a session is not taken up (secure/service_callbacks.cpp), so whoever offers one goes without. But an offer may be
-// made up: strangers are taken at their word only while few of them wait and few handshakes are under way. What those cost who
-// never go on is bounded so, and the honest still get a full handshake behind a retry.
-bool may_resume(const State& s, const hello::ClientHello& hello, bool is_known) noexcept {
-  constexpr std::size_t kCrowd = 32, kBusy = 1024;
-  const bool has_room = s.half_open.count(Standing::fresh) < kCrowd && s.under_way.size() - s.free_handshakes.size() < kBusy;
-  return hello.has_psk && (is_known || has_room);
-}
-
 // Its server answers it. All that is kept of it here goes there, as the beginning of its stream.
 void pass_hello(State& s, Flow& f, const hello::ClientHello& hello, Bytes message) noexcept {
   std::vector<std::uint8_t> records;
@@ -139,12 +130,12 @@ void judge(State& s, Flow& f) noexcept {
     case hello::TriageVerdict::too_many: return refuse_by_rule(s, f, HandshakeFailure::too_many);
   }
   if (f.route->policy.handling == splice::Handling::pass_tls) return pass_hello(s, f, *parsed, message);
-  const bool is_known = s.known.contains(f.client.address, s.r.now);
-  if (wants_retry(s, rules) && !may_resume(s, *parsed, is_known)) {
+  if (wants_retry(s, rules)) {
     auto memory = hello::choose_retry(rules.profile, *parsed, message);
     if (memory) memory->wall_s = wall_s(s);
     if (memory && answer_with_retry(s, f, *memory, parsed->session_id)) return;
   }
+  const bool is_known = s.known.contains(f.client.address, s.r.now);
   wait_for_processor(s, f, rules, !is_known ? Standing::fresh : offers_session(*parsed) ? Standing::resuming : Standing::known);
 }
 

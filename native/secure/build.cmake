@@ -1,7 +1,7 @@
-# Calls of the TLS library that go to code of ours, which says why: its sprintf (hex_format.cpp) and the key schedule of TLS 1.3
-# (key_schedule.cpp). `-u` pulls that code out of the archive wherever the library is linked.
+# Calls of the TLS library that go to code of ours, which says why: its sprintf (hex_format.cpp), the key schedule of TLS 1.3
+# (key_schedule.cpp) and what it reads of a hello before a session (retried_session.cpp). `-u` pulls that code out of the archive wherever the library is linked.
 target_link_options(cutwater PUBLIC LINKER:--wrap=__sprintf_chk LINKER:-u,__wrap___sprintf_chk)
-foreach(name EVP_KDF_fetch EVP_KDF_derive EVP_Q_mac)
+foreach(name EVP_KDF_fetch EVP_KDF_derive EVP_Q_mac tls_parse_extension)
   target_link_options(cutwater PUBLIC LINKER:--wrap=${name} LINKER:-u,__wrap_${name})
 endforeach()
 

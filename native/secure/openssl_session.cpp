@@ -6,6 +6,7 @@
 
 #include "record/deframer.hpp"
 #include "secure/first_record.hpp"
+#include "secure/retried_session.hpp"
 
 namespace cutwater::secure {
 
@@ -77,10 +78,10 @@ Progress OpensslSession::feed(Bytes records, std::vector<std::uint8_t>& out) {
 
 Progress OpensslSession::feed_second_hello(Bytes records, std::vector<std::uint8_t>& out) {
   consumed_bytes_ = static_cast<std::uint32_t>(records.size());
-  is_retried_ = true;
   input_ = records;
   output_ = &out;
   ERR_clear_error();
+  const RetriedSession reading(ssl_.get());
   const int result = SSL_stateless(ssl_.get());
   output_ = nullptr;
   if (result != 1) return fail();

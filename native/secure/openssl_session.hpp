@@ -30,9 +30,6 @@ class OpensslSession {
   /// Requires: nothing was fed; whole records, the message whole. The service has a cookie key.
   Progress feed_second_hello(Bytes records, std::vector<std::uint8_t>& out);
 
-  /// Whether a TLS object works on a second hello.
-  static bool is_retried(const SSL* ssl) noexcept { return of(ssl).is_retried_; }
-
   /// Input that the handshake used, since its start.
   [[nodiscard]] std::uint32_t consumed_bytes() const noexcept { return consumed_bytes_; }
   /// Requires: failed.
@@ -65,7 +62,6 @@ class OpensslSession {
   std::vector<std::uint8_t>* output_ = nullptr;  // the caller's, during feed()
   std::uint32_t consumed_bytes_ = 0;
   Phase phase_ = Phase::hello;
-  bool is_retried_ = false;
   bool lacks_master_secret_binding_ = false;  // a TLS 1.2 hello without extended_master_secret
   std::uint8_t sent_alert_ = 0;
   ApplicationSecrets secrets_;

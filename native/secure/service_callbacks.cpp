@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "secure/openssl_session.hpp"
+#include "secure/retried_session.hpp"
 #include "secure/service_context.hpp"
 
 namespace cutwater::secure {
@@ -61,9 +61,7 @@ bool has_expired_client(SSL_SESSION* session) noexcept {
 
 SSL_TICKET_RETURN judge_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char*, std::size_t,
                                SSL_TICKET_STATUS status, void*) noexcept {
-  // OpenSSL 3.0 checks the client's proof for a session (RFC 9846, "Pre-Shared Key Extension") before it has looked at the
-  // cookie, over a transcript without the first hello: behind a stateless retry it never holds.
-  if (OpensslSession::is_retried(ssl)) return SSL_TICKET_RETURN_IGNORE_RENEW;
+  if (!RetriedSession::may_resume(ssl)) return SSL_TICKET_RETURN_IGNORE_RENEW;
   const bool is_opened = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
   if (!is_opened || has_expired_client(session)) return SSL_TICKET_RETURN_IGNORE_RENEW;
   // A TLS 1.3 client uses a ticket once (RFC 9846 C.4), so each use earns the next one.
