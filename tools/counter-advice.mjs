@@ -122,7 +122,7 @@ export const advice = {
   handshake_client_alert: '`unknown_ca` (48) and the like: the client does not trust the service’s certificate',
   handshake_bad_finished: 'Rare: nothing. From one network: something on the way changes packets',
   handshake_deadline: 'Raise `secureThreads`',
-  handshake_overload: 'Raise `secureThreads`, or look for a flood',
+  handshake_overload: 'Look for a flood of clients that stay silent; else raise `secureThreads`, or `maxHandshakes`',
   handshake_processor_lost:
     'Look for why `cutwater-secure` ended: the system’s log, its memory. Clients try again by themselves',
   handshake_internal: 'Report it, with the event’s text',

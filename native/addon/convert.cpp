@@ -182,6 +182,7 @@ EngineConfig to_config(const Field& field) {
           .secure_arguments = field["secureArguments"].list([](const Field& word) { return word.text(); }),
           .max_flows = field["maxFlows"].integer<std::uint32_t>(),
           .max_half_open = field["maxHalfOpen"].integer<std::uint32_t>(),
+          .max_handshakes = field["maxHandshakes"].integer<std::uint32_t>(),
           .chunks = field["chunks"].integer<std::uint32_t>(),
           .busy_poll_us = field["busyPollUs"].integer<std::uint32_t>(),
           .aead = field["aead"].text(),

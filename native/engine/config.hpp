@@ -79,6 +79,7 @@ struct EngineConfig {
   std::vector<std::string> secure_arguments;  // that it is started with besides its number of threads
   std::uint32_t max_flows = 65'536;     // per worker
   std::uint32_t max_half_open = 65'536; // per worker
+  std::uint32_t max_handshakes = 8'192; // TLS objects, over all processors
   std::uint32_t chunks = 16'384;        // per worker; 4 KiB each (a quarter of them, of 16 KiB, with a large MTU)
   std::uint32_t busy_poll_us = 50;      // a worker that found nothing for so long sleeps in poll(); ~0: never sleeps
   std::string aead;                     // "" = the fastest

@@ -233,6 +233,7 @@ std::string Engine::Impl::start_secure() {
   secure = std::make_unique<secure::Pool>(secure::PoolConfig{.threads = std::max(config.secure_threads, 1U),
                                                              .links = config.workers,
                                                              .first_cpu = -1,
+                                                             .max_handshakes = config.max_handshakes,
                                                              .clock = clock_now,
                                                              .wake = [this](std::uint32_t link) { if (link < workers.size()) workers[link]->wake(); },
                                                              .key_log_path = config.key_log_path,

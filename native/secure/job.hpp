@@ -51,7 +51,7 @@ enum class HandshakeFailure : std::uint8_t {
   client_alert,                 // the client sent a fatal alert
   bad_finished,
   deadline,                   // waited too long in the queue
-  overload,                   // the processors' queue was full, or max_handshakes are under way
+  overload,                   // the processors' queue was full, or it gave way to newer ones: max_handshakes are under way
   internal,                   // ours: see the event's text
   no_extended_master_secret,  // a TLS 1.2 client without it (RFC 7627): refused, its sessions could be mixed up
   too_large,                  // the client sent more handshake bytes than any honest one: client's fault

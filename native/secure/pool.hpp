@@ -54,7 +54,7 @@ struct PoolConfig {
   std::uint32_t threads = 1;                          // 0: no threads; the caller runs run_pending() (simulator, tests)
   std::uint32_t links = 1;                            // one per worker
   int first_cpu = -1;                                 // -1: let the scheduler choose
-  std::uint32_t max_handshakes = 65'536;              // TLS objects alive at once, over all threads
+  std::uint32_t max_handshakes = 8'192;               // TLS objects alive at once, over all threads; some 20 kB each
   std::function<Tick()> clock = {};                   // for deadlines; the same clock as the workers'
   std::function<void(std::uint32_t link)> wake = {};  // called after replies were pushed for that link; may be empty
   std::string key_log_path = {};                      // SSLKEYLOGFILE-style output, only when configured

@@ -7,7 +7,7 @@ namespace cutwater::secure {
 namespace {
 
 constexpr int kReapEveryMs = 100;  // how often a sleeping thread looks for handshakes past their deadline
-constexpr std::size_t kReapedPerCall = 64;  // a full pool of 65,536 is looked through in about a thousand turns
+constexpr std::size_t kReapedPerCall = 64;  // the default of 8,192 are looked through in 128 turns
 
 }  // namespace
 
@@ -43,15 +43,12 @@ void Processor::reap() {
   if (handshakes_.empty()) return;
   const Tick now = shared_.clock();
   for (std::size_t n = 0; n < kReapedPerCall && !handshakes_.empty(); ++n) {
-    if (next_reap_ >= handshakes_.size()) next_reap_ = 0;
-    const Handshake& handshake = handshakes_[next_reap_];
-    if (now <= handshake.deadline) {
-      ++next_reap_;
-      continue;
-    }
+    if (next_reap_ == handshakes_.end()) next_reap_ = handshakes_.begin();
+    const auto at = next_reap_++;
+    if (now <= at->deadline) continue;
     const FailureReport late{HandshakeFailure::deadline, 0, "the client did not finish in time"};
-    reply_failure(handshake.lane, handshake.token, late, {}, handshake.session->consumed_bytes());
-    erase(next_reap_);
+    reply_failure(at->lane, at->token, late, {}, at->session->consumed_bytes());
+    erase(at);
   }
 }
 
@@ -71,9 +68,8 @@ int Processor::sleep_ms() const noexcept {
 
 void Processor::serve(std::size_t lane, Request& request) {
   if (request.kind == Request::Kind::start || request.kind == Request::Kind::start_retried) return start(lane, request);
-  Handshake* handshake = find(lane, request.token);
-  if (handshake == nullptr) return;  // it has ended, and a reply that says so is on its way
-  const auto at = static_cast<std::size_t>(handshake - handshakes_.data());
+  const auto at = find(lane, request.token);
+  if (at == handshakes_.end()) return;  // it has ended, and a reply that says so is on its way
   if (request.kind == Request::Kind::cancel) return erase(at);
   feed(at, request);
 }
@@ -93,22 +89,36 @@ void Processor::start(std::size_t lane, Request& request) {
   if (service == nullptr) {
     return reply_failure(lane, request.token, {HandshakeFailure::internal, 0, "the service has no TLS context"});
   }
-  if (shared_.alive.fetch_add(1, std::memory_order_relaxed) >= shared_.max_handshakes) {
-    shared_.alive.fetch_sub(1, std::memory_order_relaxed);
+  if (!make_room()) {
     return reply_failure(lane, request.token, {HandshakeFailure::overload, 0, "too many handshakes under way"});
   }
-  by_flow_[key_of(lane, request.token)] = handshakes_.size();
   handshakes_.push_back(
       {lane, request.token, request.deadline, std::make_unique<OpensslSession>(std::move(service), shared_.key_log)});
-  feed(handshakes_.size() - 1, request);
+  const auto at = std::prev(handshakes_.end());
+  by_flow_[key_of(lane, request.token)] = at;
+  feed(at, request);
 }
 
-void Processor::feed(std::size_t at, const Request& request) {
-  const Handshake& handshake = handshakes_[at];
-  const std::size_t lane = handshake.lane;
-  OpensslSession& session = *handshake.session;
+/// Counts one more. At the cap the client that has been waited for the longest gives way: who means it answers in a round trip,
+/// so it is one that does not. Returns: false when all the others are with other threads.
+bool Processor::make_room() {
+  if (shared_.alive.fetch_add(1, std::memory_order_relaxed) < shared_.max_handshakes) return true;
+  const auto oldest = handshakes_.begin();
+  if (oldest == handshakes_.end()) {
+    shared_.alive.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  const FailureReport given_up{HandshakeFailure::overload, 0, "gave way to a newer one: as many were under way as may be"};
+  reply_failure(oldest->lane, oldest->token, given_up, {}, oldest->session->consumed_bytes());
+  erase(oldest);
+  return true;
+}
+
+void Processor::feed(Handshakes::iterator at, const Request& request) {
+  const std::size_t lane = at->lane;
+  OpensslSession& session = *at->session;
   // Before any signature: an answer that comes too late costs as much as one in time.
-  if (shared_.clock() > handshake.deadline) {
+  if (shared_.clock() > at->deadline) {
     reply_failure(lane, request.token, {HandshakeFailure::deadline, 0, "waited too long for a processor"}, {},
                   session.consumed_bytes());
     return erase(at);
@@ -135,20 +145,16 @@ void Processor::feed(std::size_t at, const Request& request) {
   replies_[lane].push(std::move(answer));
 }
 
-Processor::Handshake* Processor::find(std::size_t lane, Token token) noexcept {
+Processor::Handshakes::iterator Processor::find(std::size_t lane, Token token) noexcept {
   const auto found = by_flow_.find(key_of(lane, token));
-  if (found == by_flow_.end()) return nullptr;
-  Handshake& handshake = handshakes_[found->second];
-  return handshake.token == token ? &handshake : nullptr;  // a stale token belongs to nobody
+  const bool is_its_own = found != by_flow_.end() && found->second->token == token;  // a stale token belongs to nobody
+  return is_its_own ? found->second : handshakes_.end();
 }
 
-void Processor::erase(std::size_t at) noexcept {
-  by_flow_.erase(key_of(handshakes_[at].lane, handshakes_[at].token));
-  if (at + 1 != handshakes_.size()) {
-    handshakes_[at] = std::move(handshakes_.back());
-    by_flow_[key_of(handshakes_[at].lane, handshakes_[at].token)] = at;
-  }
-  handshakes_.pop_back();
+void Processor::erase(Handshakes::iterator at) noexcept {
+  by_flow_.erase(key_of(at->lane, at->token));
+  if (next_reap_ == at) ++next_reap_;
+  handshakes_.erase(at);
   shared_.alive.fetch_sub(1, std::memory_order_relaxed);
 }
 

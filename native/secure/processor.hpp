@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <list>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -47,6 +48,7 @@ class Processor final : public LaneServer {
     Tick deadline;
     std::unique_ptr<OpensslSession> session;
   };
+  using Handshakes = std::list<Handshake>;
   static std::uint64_t key_of(std::size_t lane, Token token) noexcept {
     return static_cast<std::uint64_t>(lane) << 32 | token.flow;
   }
@@ -54,18 +56,19 @@ class Processor final : public LaneServer {
   bool tell(std::size_t lane, const Wake& wake);
   void serve(std::size_t lane, Request& request);
   void start(std::size_t lane, Request& request);
-  void feed(std::size_t at, const Request& request);
-  Handshake* find(std::size_t lane, Token token) noexcept;
-  void erase(std::size_t at) noexcept;
+  bool make_room();
+  void feed(Handshakes::iterator at, const Request& request);
+  Handshakes::iterator find(std::size_t lane, Token token) noexcept;
+  void erase(Handshakes::iterator at) noexcept;
   void reply_failure(std::size_t lane, Token token, const FailureReport& report, std::vector<std::uint8_t> bytes = {},
                      std::uint32_t consumed_bytes = 0);
 
   ProcessorShared& shared_;
   std::vector<Lane*> lanes_;
   std::vector<ReplyQueue> replies_;  // per lane; one that holds some waits
-  std::vector<Handshake> handshakes_;                       // dense; order means nothing
-  std::unordered_map<std::uint64_t, std::size_t> by_flow_;  // index into handshakes_
-  std::size_t next_reap_ = 0;
+  Handshakes handshakes_;  // each waits for its client; oldest first
+  std::unordered_map<std::uint64_t, Handshakes::iterator> by_flow_;
+  Handshakes::iterator next_reap_ = handshakes_.end();
 };
 
 }  // namespace cutwater::secure

@@ -27,7 +27,7 @@ export function checkProtocol(service: WrittenService): Problem[] {
     [['release'], release !== 'whole-record'],
     [['custody', 'congestion'], custody.congestion !== 'cubic'],
     [['rekeyAfterRecords'], rekeyAfterRecords !== 0],
-    [['hello', 'retry'], hello.retry !== 'never'],
+    [['hello', 'retry'], hello.retry === 'always'],
     [['hello', 'rules'], protocol === 'tcp' && hello.rules.length > 0],
   ]
   for (const [path, isSet] of idle) {

@@ -67,6 +67,8 @@ export interface WorkersConfig {
   readonly secureThreads: number
   readonly maxFlows: number
   readonly maxHalfOpen: number
+  /** At the secure processors, over all their threads. */
+  readonly maxHandshakes: number
   readonly chunks: number
   /** Infinity: never sleeps. */
   readonly busyPollUs: number
@@ -231,6 +233,7 @@ export function toConfig(written: Written, directory: string): Config {
       secureThreads: written.secureThreads,
       maxFlows: written.maxFlows,
       maxHalfOpen: written.maxHalfOpen,
+      maxHandshakes: written.maxHandshakes,
       chunks: written.chunks,
       busyPollUs: written.busyPoll === 'always' ? Infinity : Math.round(ms(written.busyPoll) * 1_000),
     },

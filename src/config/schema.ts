@@ -128,7 +128,7 @@ export const helloRuleSchema = mapping({
 })
 
 export const helloSchema = mapping({
-  retry: choice(['never', 'auto', 'always']).default('never'),
+  retry: choice(['never', 'auto', 'always']).default('auto'),
   queueTimeout: duration({ min: '10ms', max: '1m' }).default('3s'),
   rules: list(helloRuleSchema, 'rules', { min: 0, max: 256 }).default([]),
 })
@@ -225,6 +225,7 @@ export const configSchema = mapping({
   secure: secureSchema.prefault({}),
   maxFlows: integer(64, 16_777_216, 'a number of flows').default(65_536),
   maxHalfOpen: integer(64, 16_777_216, 'a number of clients').default(65_536),
+  maxHandshakes: integer(64, 1_048_576, 'a number of handshakes').default(8_192),
   chunks: integer(1_024, 4_194_304, 'a number of chunks').default(16_384),
   busyPoll: durationOr('always', { min: '0us', max: '1s' }).default('50us'),
   aead: choice(['ipsec-mb', 'openssl']).optional(),

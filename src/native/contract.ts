@@ -147,6 +147,7 @@ export interface NativeConfig {
   readonly secureArguments: readonly string[]
   readonly maxFlows: number
   readonly maxHalfOpen: number
+  readonly maxHandshakes: number
   readonly chunks: number
   /** 2^32 - 1: never sleeps. */
   readonly busyPollUs: number

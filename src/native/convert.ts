@@ -30,6 +30,7 @@ export function toNativeConfig(config: Config, identities: ReadonlyMap<string, S
     secureArguments: config.secure.remote === undefined ? [] : dialArguments(config.secure.remote),
     maxFlows: workers.maxFlows,
     maxHalfOpen: workers.maxHalfOpen,
+    maxHandshakes: workers.maxHandshakes,
     chunks: workers.chunks,
     busyPollUs: Math.min(workers.busyPollUs, neverSleeps),
     aead: config.aead === 'fastest' ? '' : config.aead,

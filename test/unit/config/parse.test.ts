@@ -56,7 +56,7 @@ describe('parse', () => {
             idleTimeoutMs: 300_000,
             handshakeTimeoutMs: 10_000,
             rekeyAfterRecords: 0,
-            hello: { retry: 'never', queueTimeoutMs: 3_000, rules: [] },
+            hello: { retry: 'auto', queueTimeoutMs: 3_000, rules: [] },
             tls: {
               versions: ['1.2', '1.3'],
               certificates: [{ certificatePath: '/etc/cutwater/shop.crt', keyPath: '/etc/cutwater/shop.key' }],
@@ -79,6 +79,7 @@ describe('parse', () => {
         secureThreads: 1,
         maxFlows: 65_536,
         maxHalfOpen: 65_536,
+        maxHandshakes: 8_192,
         chunks: 16_384,
         busyPollUs: 50,
       },

@@ -47,7 +47,7 @@ describe('A8, A9: services whose bytes pass untouched', () => {
     ],
     [
       'retries',
-      service('tls-passthrough', 'proxy', '    hello: { retry: auto }\n'),
+      service('tls-passthrough', 'proxy', '    hello: { retry: always }\n'),
       'services.shop.hello.retry: has no effect with protocol "tls-passthrough"',
     ],
     [

@@ -66,6 +66,7 @@ const config: NativeConfig = {
   secureArguments: [],
   maxFlows: 1_024,
   maxHalfOpen: 1_024,
+  maxHandshakes: 1_024,
   chunks: 1_024,
   busyPollUs: 50,
   aead: '',
