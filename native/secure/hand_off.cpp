@@ -13,6 +13,7 @@ constexpr std::size_t kMaxVerdictBytes = 64 * 1024;
 constexpr std::size_t kMaxRecordsBytes = 400 * 1024;
 constexpr std::size_t kMaxListItems = 2048;
 constexpr std::size_t kMaxCookieKeyBytes = 64;
+constexpr std::size_t kMaxSealedBytes = 256;
 
 void write_token(FrameWriter& frame, std::uint32_t lane, Token token) {
   frame.u32(lane);
@@ -122,6 +123,7 @@ void write(SecretBuffer& out, const Greeting& greeting) {
   frame.u32(greeting.lanes);
   frame.u32(greeting.max_handshakes);
   frame.text(greeting.key_log_path);
+  frame.bytes(greeting.sealed_tickets);
 }
 
 bool read(FrameReader& in, Greeting& greeting) {
@@ -130,15 +132,21 @@ bool read(FrameReader& in, Greeting& greeting) {
   greeting.lanes = in.u32();
   greeting.max_handshakes = in.u32();
   greeting.key_log_path = in.text(kMaxNameBytes);
+  const Bytes sealed = in.bytes(kMaxSealedBytes);
+  greeting.sealed_tickets.assign(sealed.begin(), sealed.end());
   return in.is_done() && greeting.lanes >= 1 && greeting.lanes <= kMaxLanes;
 }
 
-void write_verdict(SecretBuffer& out, std::string_view verdict) {
-  FrameWriter(out, FrameKind::verdict).text(verdict.substr(0, kMaxVerdictBytes));
+void write(SecretBuffer& out, const Verdict& verdict) {
+  FrameWriter frame(out, FrameKind::verdict);
+  frame.text(std::string_view{verdict.failure}.substr(0, kMaxVerdictBytes));
+  frame.bytes(verdict.sealed_tickets);
 }
 
-bool read_verdict(FrameReader& in, std::string& verdict) {
-  verdict = in.text(kMaxVerdictBytes);
+bool read(FrameReader& in, Verdict& verdict) {
+  verdict.failure = in.text(kMaxVerdictBytes);
+  const Bytes sealed = in.bytes(kMaxSealedBytes);
+  verdict.sealed_tickets.assign(sealed.begin(), sealed.end());
   return in.is_done();
 }
 

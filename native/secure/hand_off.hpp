@@ -10,7 +10,7 @@
 
 namespace cutwater::secure {
 
-inline constexpr std::uint16_t kHandOffVersion = 1;
+inline constexpr std::uint16_t kHandOffVersion = 2;
 inline constexpr std::uint32_t kMaxLanes = 64;
 
 /// The dataplane's first frame.
@@ -19,13 +19,18 @@ struct Greeting {
   std::uint32_t lanes = 1;           // workers
   std::uint32_t max_handshakes = 0;  // TLS objects alive at once
   std::string key_log_path = {};     // written by the processor, which has the secrets anyway
+  std::vector<std::uint8_t> sealed_tickets = {};  // the last that a processor gave away; empty: it is the first
 };
 void write(SecretBuffer& out, const Greeting& greeting);
 bool read(FrameReader& in, Greeting& greeting);
 
-/// The processor's first frame, and its answer to options: empty, or what is wrong.
-void write_verdict(SecretBuffer& out, std::string_view verdict);
-bool read_verdict(FrameReader& in, std::string& verdict);
+/// The processor's first frame, and its answer to options.
+struct Verdict {
+  std::string failure;                       // empty, or what is wrong
+  std::vector<std::uint8_t> sealed_tickets;  // its ticket keys, for the processor that takes its place; empty: as before
+};
+void write(SecretBuffer& out, const Verdict& verdict);
+bool read(FrameReader& in, Verdict& verdict);
 
 /// Options of a service. Requires: no private key in them, only the names of key files.
 void write_check(SecretBuffer& out, const ServiceTls& service);

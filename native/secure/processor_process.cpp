@@ -96,6 +96,7 @@ struct ProcessorProcess::Impl {
   std::mutex mutex;  // guards what follows
   FrameSocket control;
   std::map<std::uint32_t, ServiceTls> services;
+  std::vector<std::uint8_t> sealed_tickets;  // nothing in this process can open them
 };
 
 ProcessorProcess::Impl::~Impl() {
@@ -150,7 +151,7 @@ std::string ProcessorProcess::Impl::spawn(std::vector<Pair>& pairs) {
 }
 
 std::string ProcessorProcess::Impl::greet() {
-  const Greeting greeting{.lanes = config.lanes, .max_handshakes = config.max_handshakes, .key_log_path = config.key_log_path};
+  const Greeting greeting{.lanes = config.lanes, .max_handshakes = config.max_handshakes, .key_log_path = config.key_log_path, .sealed_tickets = sealed_tickets};
   return ask([&](SecretBuffer& out) { write(out, greeting); });
 }
 
@@ -159,11 +160,11 @@ std::string ProcessorProcess::Impl::ask(const std::function<void(SecretBuffer&)>
   constexpr const char* kGone = "the secure processor ended";
   if (!control.is_open()) return "the secure processor does not run";
   question(control.out());
-  std::string verdict;
+  Verdict verdict;
   bool is_answered = false;
   const auto take = [&](FrameKind kind, Bytes body) {
     FrameReader in(body);
-    is_answered = kind == FrameKind::verdict && read_verdict(in, verdict);
+    is_answered = kind == FrameKind::verdict && read(in, verdict);
     return is_answered;
   };
   const auto until = steady_clock::now() + kVerdictPatience;
@@ -176,7 +177,8 @@ std::string ProcessorProcess::Impl::ask(const std::function<void(SecretBuffer&)>
       if (!is_answered) return control.close(), kGone;
     }
   }
-  return verdict;
+  if (!verdict.sealed_tickets.empty()) sealed_tickets = std::move(verdict.sealed_tickets);
+  return verdict.failure;
 }
 
 void ProcessorProcess::Impl::end_process() noexcept {

@@ -10,8 +10,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <thread>
 
+#include "record/hmac.hpp"
 #include "secure/frame_socket.hpp"
 #include "secure/hand_off.hpp"
 #include "secure/processor.hpp"
@@ -138,13 +140,40 @@ class Service {
   std::uint32_t taken_ = 0;  // requests read that the dataplane has not been told to be served
 };
 
+/// Ticket keys from one process to the next, by way of an appliance that must not know them: with them it could pretend to be the
+/// server towards every client that comes back. They are sealed with what only a process that reads the private keys can tell.
+class TicketHeritage {
+ public:
+  explicit TicketHeritage(TicketKeys& keys) : keys_(keys) {}
+  void inherit(std::vector<std::uint8_t> sealed) { inherited_ = std::move(sealed); }
+  /// The first service's first key seals, before and after. Requires: the key is in `service`.
+  void use_key_of(std::uint32_t index, const ServiceTls& service) {
+    if (index != service_.value_or(index) || service.certificates.empty()) return;
+    const std::string_view pem = service.certificates.front().key_pem;
+    const record::Digest key = record::hmac(record::Hash::sha256, {kPurpose, sizeof kPurpose},
+                                            {reinterpret_cast<const std::uint8_t*>(pem.data()), pem.size()});
+    seal_key_.assign(key.expose());
+    // Only once, and before any ticket was sealed: a key file that was changed meanwhile costs full handshakes.
+    if (!service_ && !inherited_.empty()) (void)keys_.restore(inherited_, seal_key_);
+    inherited_.clear();
+    service_ = index;
+  }
+  [[nodiscard]] std::vector<std::uint8_t> sealed() const { return service_ ? keys_.seal(seal_key_) : std::vector<std::uint8_t>{}; }
+
+ private:
+  static constexpr std::uint8_t kPurpose[] = "cutwater seals ticket keys";
+  TicketKeys& keys_;
+  std::vector<std::uint8_t> inherited_;
+  std::optional<std::uint32_t> service_;
+  SealKey seal_key_;
+};
+
 /// The control connection: greeting, options, their verdicts.
 class Control {
  public:
   Control(int file, const std::vector<int>& data_files, const std::string& keys)
       : socket_(file, kMaxControlFrameBytes), data_files_(data_files), keys_(keys), stop_file_(::eventfd(0, EFD_CLOEXEC)) {
     shared_.clock = steady_now;
-    resumption_ = std::make_shared<Resumption>(steady_now);
   }
   ~Control() {
     is_stopping_.store(true, std::memory_order_release);
@@ -172,7 +201,8 @@ class Control {
     std::uint32_t index = 0;
     ServiceTls service;
     if (!read_service(in, index, service)) return false;
-    write_verdict(socket_.out(), kind == FrameKind::check ? judge(service) : configure(index, service));
+    std::string failure = kind == FrameKind::check ? judge(service) : configure(index, service);
+    write(socket_.out(), Verdict{std::move(failure), heritage_.sealed()});
     return true;
   }
 
@@ -180,20 +210,21 @@ class Control {
     Greeting greeting;
     if (!read(in, greeting)) return false;
     if (greeting.version != kHandOffVersion) {
-      write_verdict(socket_.out(), "speaks hand-off version " + std::to_string(kHandOffVersion));
+      write(socket_.out(), Verdict{"speaks hand-off version " + std::to_string(kHandOffVersion), {}});
       (void)socket_.flush();
       return false;
     }
     if (!keys_.empty() && !greeting.key_log_path.empty()) {
-      write_verdict(socket_.out(), "keyLog: not with processors on another host");
+      write(socket_.out(), Verdict{"keyLog: not with processors on another host", {}});
       (void)socket_.flush();
       return false;
     }
     is_greeted_ = true;
     shared_.max_handshakes = greeting.max_handshakes;
+    heritage_.inherit(std::move(greeting.sealed_tickets));
     if (!greeting.key_log_path.empty()) key_log_ = std::make_unique<KeyLog>(greeting.key_log_path);
     shared_.key_log = key_log_.get();
-    write_verdict(socket_.out(), key_log_ == nullptr ? "" : key_log_->error());
+    write(socket_.out(), Verdict{key_log_ == nullptr ? std::string{} : key_log_->error(), {}});
     for (const int file : data_files_) {
       services_.push_back(std::make_unique<Service>(shared_, greeting.lanes, file, stop_file_));
       threads_.emplace_back([this, service = services_.back().get()] { service->run(is_stopping_); });
@@ -214,6 +245,7 @@ class Control {
     if (!keys.failure().empty()) return keys.failure();
     auto built = ServiceContext::build(service, resumption_);
     if (!built) return built.error();
+    heritage_.use_key_of(index, service);
     shared_.services.put(index, std::move(*built));
     return {};
   }
@@ -225,7 +257,8 @@ class Control {
   bool is_greeted_ = false;
   std::atomic<bool> is_stopping_{false};
   std::unique_ptr<KeyLog> key_log_;
-  std::shared_ptr<Resumption> resumption_;
+  std::shared_ptr<Resumption> resumption_ = std::make_shared<Resumption>(steady_now);
+  TicketHeritage heritage_{resumption_->ticket_keys};
   ProcessorShared shared_;
   std::vector<std::unique_ptr<Service>> services_;
   std::vector<std::thread> threads_;

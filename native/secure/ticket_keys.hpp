@@ -1,17 +1,20 @@
-// The keys that seal session tickets, for every service and thread of the process: a current one, and the one before
-// it, so that a ticket lives its whole life through a rotation. Keys are random and never leave the process. Thread:
-// any (one lock, held for a copy). Implements: H6.
+// The keys that seal session tickets, for every service and thread of the process: a current one; the one before it, so that a
+// ticket lives its whole life through a rotation; and the one after it, so that tickets of whoever shares the keys and whose clock
+// is ahead are opened too. Each comes from a seed that the next seed is made from: who learns one cannot go back, and a process
+// that takes another's place goes on where that one was (docs/secure-processors.md, "Ticket keys").
+// Thread: any (one lock, held for a copy). Implements: H6, H7.
 #pragma once
 
 #include <openssl/evp.h>
 
-#include <array>
 #include <functional>
 #include <mutex>
+#include <vector>
 
 #include "base/secret.hpp"
 #include "base/tick.hpp"
 #include "secure/openssl_ptr.hpp"
+#include "secure/seal_box.hpp"
 
 namespace cutwater::secure {
 
@@ -28,19 +31,28 @@ class TicketKeys {
   int prepare(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
               bool is_sealing) noexcept;
 
+  /// All that a successor with the same clock needs, for somebody to keep who must not read it.
+  std::vector<std::uint8_t> seal(const SealKey& key);
+  /// Goes on from what was sealed. Returns: false when it was not, or with another key; then nothing has changed.
+  bool restore(Bytes sealed, const SealKey& key) noexcept;
+
  private:
-  static constexpr std::size_t kNameBytes = 16;
-  struct Key {
-    std::array<std::uint8_t, kNameBytes> name{};
-    Secret<32> cipher, mac;
-  };
-  Key make_key() const noexcept;
+  static constexpr std::size_t kNameBytes = 16, kKeyBytes = kNameBytes + 32 + 32, kSeedBytes = 32;
+  using Key = Secret<kKeyBytes>;  // name, AES-256 key, HMAC key
+  using Seed = Secret<kSeedBytes>;
+  static Key key_of(const Seed& seed) noexcept;
+  static Seed after(const Seed& seed) noexcept;
+  void begin(Seed seed, Key previous, Tick since) noexcept;
+  void begin_afresh(Tick now) noexcept;
   void rotate(Tick now) noexcept;
+  [[nodiscard]] const Key* find(const unsigned char* name) const noexcept;
 
   std::function<Tick()> clock_;
   CipherPtr aes_;
   std::mutex mutex_;  // guards what follows
-  Key current_, previous_;
+  Seed next_seed_;
+  Seed seed_;  // of the current key
+  Key previous_, current_, next_;
   Tick sealing_since_{};
   std::uint64_t period_us_;
 };

@@ -11,6 +11,7 @@ import { kClients } from '../support/clients.js'
 import { Lab } from '../support/lab.js'
 import { hitsOf, searchMemory, shapesOfKey } from '../support/memory-search.js'
 import { expectTransfer } from '../support/transfer.js'
+import { kServerName } from '../support/trust.js'
 
 const isRoot = process.getuid?.() === 0
 
@@ -93,6 +94,31 @@ describe.skipIf(kHasStandIn)('secure processors in a process', () => {
     expect(failures).toBeLessThanOrEqual(8)
     expect((await fetchPage(lab)).body).toContain('hello from nginx')
   })
+
+  it.each(['1.2', '1.3'])(
+    'clients with a ticket resume at the process that took its place, TLS %s (H7)',
+    async (version) => {
+      const { address, port } = lab.target('shop')
+      const file = lab.network.file(`session-${version}`)
+      const argv = [
+        'openssl',
+        's_client',
+        `-tls${version.replace('.', '_')}`,
+        '-connect',
+        `${address}:${port}`,
+        '-ign_eof',
+      ]
+      const input = `GET /hello HTTP/1.1\r\nHost: ${kServerName}\r\nConnection: close\r\n\r\n`
+      const first = await lab.network.client.run([...argv, '-sess_out', file], { input })
+      expect(first.stdout).toContain('New, TLSv1')
+      const old = processorOf(lab)!
+      process.kill(old, 'SIGKILL')
+      await processorAfter(lab, old)
+      const second = await lab.network.client.run([...argv, '-sess_in', file], { input })
+      expect(second.stdout).toContain('Reused, TLSv1')
+      expect(second.stdout).toContain('hello from nginx')
+    },
+  )
 
   it('ends with the appliance (H11)', async () => {
     const processor = processorOf(lab)!

@@ -156,6 +156,30 @@ TEST_CASE("H4: options travel whole, but for the private keys, which do not trav
   CHECK(got.cookie_key == ByteVector(32, 11));
 }
 
+TEST_CASE("H7: sealed ticket keys travel with a verdict, and back with the greeting of the next process") {
+  SecretBuffer out;
+  write(out, Verdict{"shop.key: is no file", ByteVector(148, 3)});
+  const ByteVector verdict_body = body_of(out);
+  FrameReader in(verdict_body);
+  Verdict verdict;
+  REQUIRE(read(in, verdict));
+  CHECK(verdict.failure == "shop.key: is no file");
+  CHECK(verdict.sealed_tickets == ByteVector(148, 3));
+  out.clear();
+  write(out, Greeting{.lanes = 2, .max_handshakes = 3, .sealed_tickets = verdict.sealed_tickets});
+  const ByteVector greeting_body = body_of(out);
+  FrameReader again(greeting_body);
+  Greeting greeting;
+  REQUIRE(read(again, greeting));
+  CHECK(greeting.sealed_tickets == verdict.sealed_tickets);
+  CHECK(greeting.max_handshakes == 3);
+  out.clear();
+  write(out, Verdict{"", ByteVector(10'000, 3)});
+  const ByteVector large = body_of(out);
+  FrameReader refused(large);
+  CHECK_FALSE(read(refused, verdict));
+}
+
 TEST_CASE("H4: a frame cut short at any byte, or with one too many, is refused") {
   SecretBuffer request, reply, service;
   write(request, 0, some_request(), Tick{});

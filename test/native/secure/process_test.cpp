@@ -240,6 +240,50 @@ TEST_CASE("H4: a processor that ends again and again comes back each time, with 
   }
 }
 
+TEST_CASE("H7: tickets outlive the process that sealed them; stored sessions and a changed key file do not") {
+  ProcessBench bench;
+  const auto in_version = [](int version, bool has_tickets) {
+    return [=](SSL_CTX* context) {
+      SSL_CTX_set_min_proto_version(context, version);
+      SSL_CTX_set_max_proto_version(context, version);
+      if (!has_tickets) SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+    };
+  };
+  std::uint32_t flow = 1;
+  const auto session_of = [&](int version, bool has_tickets) {
+    TlsClient client(in_version(version, has_tickets));
+    const Outcome outcome = handshake(bench.pool, client, threaded(flow++));
+    REQUIRE(outcome.is_established());
+    client.read();
+    REQUIRE(client.session() != nullptr);
+    SSL_SESSION_up_ref(client.session());
+    return SessionPtr{client.session()};
+  };
+  const auto resumes = [&](int version, bool has_tickets, const SessionPtr& session) {
+    TlsClient client(in_version(version, has_tickets), session.get());
+    const Outcome outcome = handshake(bench.pool, client, threaded(flow++));
+    REQUIRE(outcome.is_established());
+    return outcome.keys().is_resumed;
+  };
+  const auto kill_it = [&] {
+    const std::uint64_t before = bench.pool.stats().restarts;
+    ::kill(bench.pool.process_id(), SIGKILL);
+    REQUIRE(comes_true([&] { return bench.pool.stats().restarts == before + 1 && bench.pool.process_id() != 0; }));
+  };
+  const SessionPtr first = session_of(TLS1_3_VERSION, true), second = session_of(TLS1_3_VERSION, true);  // each is used once
+  const SessionPtr tls12 = session_of(TLS1_2_VERSION, true), by_id = session_of(TLS1_2_VERSION, false);
+  for (const SessionPtr* tls13 : {&first, &second}) {
+    kill_it();
+    CHECK(resumes(TLS1_3_VERSION, true, *tls13));
+    CHECK(resumes(TLS1_2_VERSION, true, tls12));
+    CHECK_FALSE(resumes(TLS1_2_VERSION, false, by_id));
+  }
+  // What the appliance keeps opens with the private key alone.
+  bench.key.write(test_certificate(KeyType::ecdsa).key_pem + "\n");
+  kill_it();
+  CHECK_FALSE(resumes(TLS1_2_VERSION, true, tls12));
+}
+
 TEST_CASE("H9: options are judged where the keys are") {
   ProcessBench bench;
   const KeyFile other(test_certificate(KeyType::rsa).key_pem), empty("");

@@ -32,6 +32,53 @@ SessionPtr make_session(Pool& pool, const TlsClient::Setting& setting, const Dri
   return SessionPtr{session};
 }
 
+/// One ticket's key of some keys: its name, and a block encrypted with it under that name's initialisation vector.
+struct Ticket {
+  std::array<unsigned char, 16> name{}, iv{};
+  ByteVector bytes;
+};
+
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, OpensslFree<EVP_CIPHER_CTX_free>>;
+using MacContext = std::unique_ptr<EVP_MAC_CTX, OpensslFree<EVP_MAC_CTX_free>>;
+
+MacContext hmac_context() {
+  EVP_MAC* mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  MacContext context{EVP_MAC_CTX_new(mac)};
+  EVP_MAC_free(mac);
+  return context;
+}
+
+constexpr std::string_view kTicketText = "what a session is";
+
+Ticket seal_ticket(TicketKeys& keys) {
+  Ticket ticket;
+  const CipherContext cipher{EVP_CIPHER_CTX_new()};
+  const MacContext mac = hmac_context();
+  REQUIRE(keys.prepare(ticket.name.data(), ticket.iv.data(), cipher.get(), mac.get(), true) == 1);
+  ticket.bytes.resize(64);
+  int bytes = 0, rest = 0;
+  EVP_EncryptUpdate(cipher.get(), ticket.bytes.data(), &bytes, reinterpret_cast<const unsigned char*>(kTicketText.data()), static_cast<int>(kTicketText.size()));
+  EVP_EncryptFinal_ex(cipher.get(), ticket.bytes.data() + bytes, &rest);
+  ticket.bytes.resize(static_cast<std::size_t>(bytes + rest));
+  return ticket;
+}
+
+/// Returns: the verdict of the keys, in OpenSSL's terms; -2 when they opened it to something else.
+int open_ticket(TicketKeys& keys, Ticket ticket) {
+  const CipherContext cipher{EVP_CIPHER_CTX_new()};
+  const MacContext mac = hmac_context();
+  const int verdict = keys.prepare(ticket.name.data(), ticket.iv.data(), cipher.get(), mac.get(), false);
+  if (verdict <= 0) return verdict;
+  ByteVector text(ticket.bytes.size() + 16);
+  int bytes = 0, rest = 0;
+  EVP_DecryptUpdate(cipher.get(), text.data(), &bytes, ticket.bytes.data(), static_cast<int>(ticket.bytes.size()));
+  if (EVP_DecryptFinal_ex(cipher.get(), text.data() + bytes, &rest) != 1) return -2;
+  const std::string_view opened{reinterpret_cast<const char*>(text.data()), static_cast<std::size_t>(bytes + rest)};
+  return opened == kTicketText ? verdict : -2;
+}
+
+constexpr std::uint64_t kHourUs = 3'600ULL * 1'000'000;
+
 Outcome resume(Pool& pool, const TlsClient::Setting& setting, SSL_SESSION* session, const Drive& drive = {}) {
   TlsClient client(setting, session);
   Outcome outcome = handshake(pool, client, drive);
@@ -148,6 +195,58 @@ TEST_CASE("H6: a ticket sealed just before a rotation still lives for a whole pe
   const SessionPtr session = make_session(bench.pool, setting);
   bench.now_us += kPeriodUs - 1;
   CHECK(resume(bench.pool, setting, session.get()).keys().is_resumed);
+}
+
+TEST_CASE("H7: of those who share ticket keys one may be ahead by a period or behind: current, previous and next are opened") {
+  std::uint64_t here_us = 1'000'000, there_us = here_us;
+  TicketKeys here([&] { return Tick{here_us}; }), there([&] { return Tick{there_us}; });
+  const SealKey key{ByteVector(32, 7)};
+  REQUIRE(there.restore(here.seal(key), key));
+  CHECK(open_ticket(here, seal_ticket(there)) == 1);
+  there_us += kHourUs;
+  CHECK(open_ticket(here, seal_ticket(there)) == 1);  // the next one
+  CHECK(open_ticket(there, seal_ticket(here)) == 2);  // the previous one: time for another
+  there_us += kHourUs;
+  CHECK(open_ticket(here, seal_ticket(there)) == 0);
+  CHECK(open_ticket(there, seal_ticket(here)) == 0);
+  here_us = there_us;
+  CHECK(open_ticket(here, seal_ticket(there)) == 1);
+}
+
+TEST_CASE("H7: a successor goes on from what was sealed long ago, however many periods have passed") {
+  std::uint64_t now_us = 1'000'000;
+  const auto clock = [&] { return Tick{now_us}; };
+  TicketKeys first(clock);
+  const SealKey key{ByteVector(32, 7)};
+  const auto sealed = first.seal(key);
+  now_us += 300 * kHourUs;
+  const Ticket ticket = seal_ticket(first);
+  TicketKeys second(clock);
+  CHECK(open_ticket(second, ticket) == 0);
+  REQUIRE(second.restore(sealed, key));
+  CHECK(open_ticket(second, ticket) == 1);
+  now_us += kHourUs;
+  CHECK(open_ticket(second, ticket) == 2);
+  now_us += 5'000 * kHourUs;
+  CHECK(open_ticket(second, ticket) == 0);
+}
+
+TEST_CASE("H7: what was sealed opens with its key alone, and not when a byte of it was changed") {
+  TicketKeys first([] { return Tick{1}; }), second([] { return Tick{1}; });
+  const SealKey key{ByteVector(32, 7)};
+  const Ticket ticket = seal_ticket(first);
+  ByteVector sealed = first.seal(key);
+  CHECK_FALSE(second.restore(sealed, SealKey{ByteVector(32, 8)}));
+  CHECK_FALSE(second.restore({}, key));
+  for (std::size_t at = 0; at < sealed.size(); ++at) {
+    sealed[at] ^= 1;
+    CHECK_FALSE(second.restore(sealed, key));
+    sealed[at] ^= 1;
+    CHECK_FALSE(second.restore(Bytes{sealed}.first(at), key));
+  }
+  CHECK(open_ticket(second, ticket) == 0);
+  CHECK(second.restore(sealed, key));
+  CHECK(open_ticket(second, ticket) == 1);
 }
 
 TEST_CASE("H8: the session cache is bounded; the oldest session gives way") {
