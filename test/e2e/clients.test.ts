@@ -5,7 +5,7 @@
 //   198.51.100.2, 2001:db8:c::2                                                  203.0.113.10, 2001:db8:5::10
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { kAddresses } from '../../src/demo/network.js'
-import { kClients, kSuiteClients } from '../support/clients.js'
+import { fetchByGo, kClients, kSuiteClients } from '../support/clients.js'
 import { Lab, kFamilies, kPorts } from '../support/lab.js'
 import { kSuites } from '../support/suites.js'
 import { trustForTests } from '../support/trust.js'
@@ -40,6 +40,11 @@ describe.each(kPorts)('real clients over %s', (port) => {
         },
       )
     })
+  })
+
+  it.each(kFamilies)('Go fetches pages, %s (A5)', async (family) => {
+    const target = lab.target('shop', family)
+    expect(await fetchByGo({ host: lab.network.client, ...target, path: '/hello' }, 3)).toBe(3)
   })
 
   describe.each(Object.entries(kSuites))('%s', (suite, { version }) => {

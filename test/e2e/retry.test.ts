@@ -4,7 +4,7 @@
 //   tstclnt, Node, Python, Chromium ── TLS ── wan [ cutwater, direct mode ] lan ── clear ── nginx :80
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { growth } from '../support/appliance.js'
-import { kClients } from '../support/clients.js'
+import { fetchByGo, kClients } from '../support/clients.js'
 import { Lab, kFamilies } from '../support/lab.js'
 import { kServerName } from '../support/trust.js'
 
@@ -49,6 +49,13 @@ describe('hello.retry: always', () => {
     })
   })
 
+  it('Go (H3)', async () => {
+    const grown = await growth(lab.appliance, async () => {
+      expect(await fetchByGo({ host: lab.network.client, ...lab.target('shop'), path: '/hello' }, 3)).toBe(3)
+    })
+    expect(grown['cookies_accepted']).toBe(3)
+  })
+
   it.each(['X25519', 'P-256', 'P-384', 'P-521', 'X448:P-384', 'ffdhe2048:P-256'])(
     's_client with the groups %s (H3)',
     async (groups) => {
@@ -57,13 +64,17 @@ describe('hello.retry: always', () => {
     },
   )
 
-  it('a client that offers a session is not retried, and resumes (H3, H6)', async () => {
+  it('a client that offers a session is asked back like all others, and resumes (H3, H6)', async () => {
     const file = lab.network.file('retried-session')
     const args = ['-tls1_3', '-servername', kServerName, '-ign_eof']
-    expect(await sClient('shop', [...args, '-sess_out', file])).toContain('New, TLSv1.3')
-    const second = await sClient('shop', [...args, '-sess_in', file])
-    expect(second).toContain('Reused, TLSv1.3')
-    expect(second).toContain('hello from nginx')
+    const grown = await growth(lab.appliance, async () => {
+      expect(await sClient('shop', [...args, '-sess_out', file])).toContain('New, TLSv1.3')
+      const second = await sClient('shop', [...args, '-sess_in', file])
+      expect(second).toContain('Reused, TLSv1.3')
+      expect(second).toContain('hello from nginx')
+    })
+    expect(grown['cookies_accepted']).toBe(2)
+    expect(grown['flows_resumed']).toBe(1)
   })
 
   it('TLS 1.2 is served without (H3)', async () => {

@@ -183,6 +183,20 @@ function keyHash(file: string): string {
   return createHash('sha256').update(spki).digest('base64')
 }
 
+/**
+ * Go's crypto/tls, by a load generator that is written in it: `connections` handshakes, a page each. It checks no certificate
+ * and cannot be told a version. Returns: how many pages came.
+ */
+export async function fetchByGo(request: Omit<Request, 'trust' | 'version'>, connections = 1): Promise<number> {
+  const url = `https://${bracketed(request.address)}:${request.port}${request.path}`
+  const count = ['-n', String(connections), '-c', '1', '-disable-keepalive']
+  const { stdout } = insist(
+    await request.host.run(['hey', ...count, '-host', kServerName, url], { timeoutMs: kTimeoutMs }),
+    ['hey'],
+  )
+  return Number(/\[200\]\s+(\d+) responses/.exec(stdout)?.[1] ?? 0)
+}
+
 /** Those that can be told which suite to use. Python only in TLS 1.2. */
 export const kSuiteClients: Readonly<Record<string, Client>> = {
   curl,

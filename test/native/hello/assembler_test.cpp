@@ -58,6 +58,20 @@ TEST_CASE("H1: a hello in two pieces, cut at any byte, in one record or in many,
   }
 }
 
+TEST_CASE("H1: hellos of real clients, cut at every byte, come out whole and unchanged") {
+  for (const auto& entry : std::filesystem::directory_iterator(corpus())) {
+    CAPTURE(entry.path().filename().string());
+    const ByteVector message = captured(entry.path().filename().string());
+    const ByteVector stream = record_of(22, message);
+    for (std::size_t cut = 1; cut < stream.size(); ++cut) {
+      Bench bench;
+      REQUIRE(bench.take(Bytes(stream).first(cut)).status == Assembled::Status::more);
+      REQUIRE(bench.take(Bytes(stream).subspan(cut)).status == Assembled::Status::whole);
+      REQUIRE(bench.message() == message);
+    }
+  }
+}
+
 TEST_CASE("H1: what follows a hello is not touched") {
   Bench bench;
   ByteVector stream = record_of(22, message_of_length(300));

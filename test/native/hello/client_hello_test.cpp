@@ -43,12 +43,14 @@ TEST_CASE("H1: hellos of real clients are read whole") {
            Expected{"gnutls_default", "shop.example", "", true, true, false, true},
            Expected{"gnutls_legacy", "", "h2", true, false, false, true},
            Expected{"gnutls_tls12", "", "", false, true, false, true},
+           Expected{"go_http", "shop.example", "", true, false, false, false},
            Expected{"java", "", "", true, true, false, true},
            Expected{"node", "localhost", "", true, true, false, true},
            Expected{"nss_tls12", "", "", false, true, false, false},
            Expected{"nss_tls13", "shop.example", "", true, true, false, false},
            Expected{"openssl_early_data", "", "", true, true, true, true},
            Expected{"openssl_maxfrag", "", "", true, true, false, true},
+           Expected{"openssl_pq", "shop.example", "", true, true, false, true},
            Expected{"openssl_psk", "", "", true, true, true, true},
            Expected{"openssl_ticket12", "", "", false, true, false, true},
            Expected{"openssl_tls11", "", "", false, true, false, true},
@@ -82,13 +84,16 @@ TEST_CASE("H1: the rarer offers of real clients are seen") {
   CHECK((*parse_client_hello(early)->psk_identities.begin()).identity.size() == 32);
   const ByteVector ticket = captured("openssl_ticket12");
   CHECK_FALSE(parse_client_hello(ticket)->session_ticket.empty());
-  const ByteVector browser = captured("chromium");
-  const auto hello = parse_client_hello(browser);
-  CHECK(hello->has_encrypted_hello);
-  CHECK(browser.size() > 1460);  // spans two packets
-  bool has_post_quantum = false;
-  for (const KeyShare share : hello->key_shares) has_post_quantum = has_post_quantum || share.key.size() > 1000;
-  CHECK(has_post_quantum);
+  CHECK(parse_client_hello(captured("chromium"))->has_encrypted_hello);
+  for (const char* file : {"chromium", "openssl_pq"}) {
+    constexpr std::uint16_t kX25519Mlkem768 = 0x11ec;
+    const ByteVector message = captured(file);
+    CHECK(message.size() > 1460);  // spans two packets
+    std::size_t share_bytes = 0;
+    const auto hello = parse_client_hello(message);
+    for (const KeyShare share : hello->key_shares) share_bytes = share.group == kX25519Mlkem768 ? share.key.size() : share_bytes;
+    CHECK(share_bytes == 1184 + 32);
+  }
   const ByteVector gnutls = captured("gnutls_default");
   CHECK(parse_client_hello(gnutls)->record_size_limit == 16385);
 }

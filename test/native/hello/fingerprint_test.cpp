@@ -31,6 +31,38 @@ TEST_CASE("JA3 agrees with Wireshark on hellos of real clients") {
   }
 }
 
+TEST_CASE("JA4 and JA3 of hellos of real clients are those that a reading of their own gives") {
+  // By thirty lines of Python that read the captured bytes after the two specifications and share nothing with this code. The JA3 of
+  // Go's library is the one it is known by.
+  struct Expected {
+    const char* file;
+    const char* ja4;
+  };
+  for (const Expected& expected : {
+        Expected{"chromium", "t13d1517h2_8daaf6152771_cb7bf5808d99"},
+        Expected{"curl", "t13i3111h2_e8f1e7e78f70_b26ce05bbdd6"},
+        Expected{"gnutls_default", "t13d291300_723694b0fccc_2cc26d266019"},
+        Expected{"gnutls_tls12", "t12i251000_7415a186c913_9cd001eb2487"},
+        Expected{"go_http", "t13d190900_9dc949149365_97f8aa674fd9"},
+        Expected{"java", "t13i371100_db35923f8641_7c76daad20ec"},
+        Expected{"node", "t13d591000_a33745022dd6_1f22a2ca17c4"},
+        Expected{"nss_tls12", "t12i320600_3acd2c70fcf0_6b16546de802"},
+        Expected{"nss_tls13", "t13d351100_948423e5275c_496733ea6893"},
+        Expected{"openssl_pq", "t13d301100_1d37bd780c83_0d46a1bf4a7c"},
+        Expected{"openssl_psk", "t13i571000_131602cb7446_dbd39dd1d406"},
+        Expected{"openssl_tls11", "t11i230500_44099cda8a52_195413a0cc0f"},
+        Expected{"openssl_tls13", "t13d3111h2_e8f1e7e78f70_1f22a2ca17c4"},
+        Expected{"python", "t13d181100_85036bcba153_d41ae481755e"},
+        Expected{"wget", "t13d291300_723694b0fccc_899037bd0b8c"}}) {
+    CAPTURE(std::string(expected.file));
+    const ByteVector message = captured(expected.file);
+    CHECK(to_string(ja4(*parse_client_hello(message))) == expected.ja4);
+  }
+  const ByteVector go = captured("go_http"), post_quantum = captured("openssl_pq");
+  CHECK(to_string(ja3(*parse_client_hello(go))) == "473cd7cb9faa642487833865d516e578");
+  CHECK(to_string(ja3(*parse_client_hello(post_quantum))) == "1a90ed1522533c739c8b5c6bc9f1709b");
+}
+
 TEST_CASE("JA4 of the hello in its own specification is the published one") {
   HelloBuilder builder;
   builder.suites = numbers({0x4a4a, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013,

@@ -1,6 +1,7 @@
 // Set-up through the path: SYNs and their options, hellos in every cut, and what the server sees meanwhile (nothing).
 #include <doctest/doctest.h>
 
+#include "native/hello/hello_builder.hpp"
 #include "splice/close.hpp"
 #include "support/native/path_rig.hpp"
 
@@ -97,6 +98,33 @@ TEST_CASE("H1: a whole handshake byte by byte, in both versions, each byte twice
     rig.client_sends(at, rig.client.out.size() - at);
     CHECK(rig.server_got() == "there");
     CHECK(rig.held_chunks() == 0);
+  }
+}
+
+TEST_CASE("H1, H3: hellos of real clients, one byte a segment, are answered: asked back by TLS 1.3, with a server hello, or with the alert they have earned") {
+  using path::Retry;
+  const auto secure = make_secure_pool(0, [] { return Tick{1'000'000}; });
+  for (const Retry retry : {Retry::never, Retry::always}) {
+    for (const auto& entry : std::filesystem::directory_iterator(hello::test::corpus())) {
+      const std::string name = entry.path().filename().string();
+      CAPTURE(name);
+      const ByteVector message = hello::test::captured(name);
+      PathRig rig({.retry = retry, .secure = secure.get()});
+      rig.connect();
+      rig.client.out = {22, 3, 1, static_cast<std::uint8_t>(message.size() >> 8), static_cast<std::uint8_t>(message.size())};
+      rig.client.out.insert(rig.client.out.end(), message.begin(), message.end());
+      for (std::size_t at = 0; at < rig.client.out.size(); ++at) rig.client_sends(at, 1);
+      REQUIRE(rig.client.in.size() > 6);
+      const bool is_too_old = name == "openssl_tls11";
+      CHECK(rig.client.in[0] == (is_too_old ? 21 : 22));
+      CHECK(rig.client.in[is_too_old ? 6 : 5] == (is_too_old ? 70 : 2));  // protocol_version; a server hello
+      const auto hello = hello::parse_client_hello(message);
+      REQUIRE(hello.has_value());
+      CHECK(rig.count(Count::hellos_retried) == (retry == Retry::always && hello->offers(0x0304) ? 1 : 0));
+      CHECK(rig.secure().stats().alive == (is_too_old || rig.count(Count::hellos_retried) != 0 ? 0 : 1));
+      rig.send(Side::client, rig.client.segment(rig.client.out.size(), 0, sim::kRst | sim::kAck));
+      CHECK(rig.held_chunks() == 0);
+    }
   }
 }
 
