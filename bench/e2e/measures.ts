@@ -73,7 +73,11 @@ function handshakes(name: string, options: LoadOptions): Measure {
       const count = result.perSecond * subject.effort.seconds
       if (options['resume'] === true && result.resumed < count * 0.9)
         throw new Error(`${name}: ${result.resumed} of ${count} resumed`)
-      return { [`${name}_per_s`]: result.perSecond, [`${name}_core_ms`]: (cost.core * 1_000) / count }
+      return {
+        [`${name}_per_s`]: result.perSecond,
+        [`${name}_device_ms`]: (cost.device * 1_000) / count,
+        [`${name}_core_ms`]: (cost.core * 1_000) / count,
+      }
     },
   }
 }

@@ -6,6 +6,7 @@ import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runLoad } from '../../bench/e2e/load-tool.js'
 import { makeAuthority, makeCertificate } from '../../src/demo/certificates.js'
 import type { KeyPair } from '../../src/demo/certificates.js'
 import type { RunningProcess } from '../../src/demo/command.js'
@@ -124,5 +125,36 @@ describe.skipIf(kHasStandIn)('secure processors on another host', () => {
     running = await startProcessor(lab.network)
     expect(await fetchSoon()).toContain('hello from nginx')
     expect(await lab.appliance.counter('secure_restarts')).toBeGreaterThan(before)
+  })
+
+  it('cost handshakes alone when they are slow: who waits for them is served late, who is established does not notice (H4)', async () => {
+    expect(await fetchSoon()).toContain('hello from nginx')
+    const before = await lab.appliance.counter('secure_restarts')
+    const transfer = expectTransfer(lab, { direction: 'down', family: 'v4', connections: 2, bytes: 100_000_000 })
+    await expect.poll(() => lab.appliance.counter('flows_live')).toBeGreaterThan(1)
+    const slow = processors(running.pid)
+    for (const pid of slow) process.kill(pid, 'SIGSTOP')
+    const late = fetchPage()
+    await sleep(1_000)
+    for (const pid of slow) process.kill(pid, 'SIGCONT')
+    expect((await late).body).toContain('hello from nginx')
+    await transfer
+    expect(await lab.appliance.counter('secure_restarts')).toBe(before)
+  })
+
+  it('come and go under load: handshakes fail meanwhile, and go on each time (H4)', async () => {
+    const { address, port } = lab.target('shop')
+    const transfer = expectTransfer(lab, { direction: 'down', family: 'v4', connections: 1, bytes: 50_000_000 })
+    const load = runLoad(lab.network.client, 'handshakes', { connect: address, port, connections: 8, seconds: 8 })
+    for (let times = 0; times < 2; times += 1) {
+      await sleep(500)
+      await running.stop('SIGKILL')
+      await sleep(500)
+      running = await startProcessor(lab.network)
+      expect(await fetchSoon()).toContain('hello from nginx')
+    }
+    expect((await load).perSecond).toBeGreaterThan(0)
+    await transfer
+    expect(await fetchSoon()).toContain('hello from nginx')
   })
 })
