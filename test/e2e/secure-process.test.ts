@@ -70,8 +70,10 @@ describe.skipIf(kHasStandIn)('secure processors in a process', () => {
   })
 
   it('a processor that is killed costs no established connection, and is replaced (H4)', async () => {
-    const transfer = expectTransfer(lab, { direction: 'down', family: 'v4', connections: 2, bytes: 150_000_000 })
     const before = await lab.appliance.counter('secure_restarts')
+    const established = await lab.appliance.counter('flows_established')
+    const transfer = expectTransfer(lab, { direction: 'down', family: 'v4', connections: 2, bytes: 150_000_000 })
+    await expect.poll(() => lab.appliance.counter('flows_established'), { timeout: 30_000 }).toBe(established + 2)
     let killed = processorOf(lab)!
     for (let kills = 1; kills <= 2; kills += 1) {
       await sleep(50)

@@ -80,6 +80,14 @@ describe.skipIf(kHasStandIn)('secure processors on another host', () => {
   function processors(of: number): number[] {
     return processTree(of).filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'cutwater-secure')
   }
+  /** Returns: the transfer's end, when its connections are established. */
+  async function transferUnderWay(connections: number, bytes: number): Promise<{ ended: Promise<void> }> {
+    const before = await lab.appliance.counter('flows_established')
+    const ended = expectTransfer(lab, { direction: 'down', family: 'v4', connections, bytes })
+    const now = () => lab.appliance.counter('flows_established')
+    await expect.poll(now, { timeout: 30_000 }).toBe(before + connections)
+    return { ended }
+  }
   async function fetchSoon(): Promise<string> {
     for (;;) {
       try {
@@ -117,10 +125,9 @@ describe.skipIf(kHasStandIn)('secure processors on another host', () => {
 
   it('cost no established connection when they are gone, and are found again (H4)', async () => {
     const before = await lab.appliance.counter('secure_restarts')
-    const transfer = expectTransfer(lab, { direction: 'down', family: 'v4', connections: 2, bytes: 100_000_000 })
-    await sleep(100)
+    const transfer = await transferUnderWay(2, 100_000_000)
     await running.stop('SIGKILL')
-    await transfer
+    await transfer.ended
     await expect(fetchPage()).rejects.toThrow()
     running = await startProcessor(lab.network)
     expect(await fetchSoon()).toContain('hello from nginx')
@@ -130,21 +137,20 @@ describe.skipIf(kHasStandIn)('secure processors on another host', () => {
   it('cost handshakes alone when they are slow: who waits for them is served late, who is established does not notice (H4)', async () => {
     expect(await fetchSoon()).toContain('hello from nginx')
     const before = await lab.appliance.counter('secure_restarts')
-    const transfer = expectTransfer(lab, { direction: 'down', family: 'v4', connections: 2, bytes: 100_000_000 })
-    await expect.poll(() => lab.appliance.counter('flows_live')).toBeGreaterThan(1)
+    const transfer = await transferUnderWay(2, 100_000_000)
     const slow = processors(running.pid)
     for (const pid of slow) process.kill(pid, 'SIGSTOP')
     const late = fetchPage()
     await sleep(1_000)
     for (const pid of slow) process.kill(pid, 'SIGCONT')
     expect((await late).body).toContain('hello from nginx')
-    await transfer
+    await transfer.ended
     expect(await lab.appliance.counter('secure_restarts')).toBe(before)
   })
 
   it('come and go under load: handshakes fail meanwhile, and go on each time (H4)', async () => {
     const { address, port } = lab.target('shop')
-    const transfer = expectTransfer(lab, { direction: 'down', family: 'v4', connections: 1, bytes: 50_000_000 })
+    const transfer = await transferUnderWay(1, 50_000_000)
     const load = runLoad(lab.network.client, 'handshakes', { connect: address, port, connections: 8, seconds: 8 })
     for (let times = 0; times < 2; times += 1) {
       await sleep(500)
@@ -154,7 +160,7 @@ describe.skipIf(kHasStandIn)('secure processors on another host', () => {
       expect(await fetchSoon()).toContain('hello from nginx')
     }
     expect((await load).perSecond).toBeGreaterThan(0)
-    await transfer
+    await transfer.ended
     expect(await fetchSoon()).toContain('hello from nginx')
   })
 })
