@@ -30,8 +30,13 @@ using splice::UpEnd;
 constexpr std::uint64_t kMs = 1000;
 constexpr std::uint8_t kPassedFlags = wire::kFin | wire::kRst | wire::kPsh | wire::kAck | wire::kEce | wire::kCwr;  // not urgent data
 
-std::uint32_t up_shift(const Flow& f) noexcept { return static_cast<std::uint32_t>(f.up.plain_next - f.up.cipher_next); }
+// A FIN that custody has yet to deliver is in the client's number already.
+std::uint32_t owed_fin(const Flow& f) noexcept { return f.up.fin == FinState::owed ? 1U : 0U; }
+std::uint32_t up_shift(const Flow& f) noexcept { return static_cast<std::uint32_t>(f.up.plain_next + owed_fin(f) - f.up.cipher_next); }
 std::uint32_t down_shift(const Flow& f) noexcept { return static_cast<std::uint32_t>(f.down.cipher_next - f.down.plain_next); }
+
+// What we acknowledged ourselves ends here: the rest is between the two ends.
+SeqNum answered_end(const Flow& f) noexcept { return f.custody != nullptr ? f.custody->queue.end() + owed_fin(f) : SeqNum{f.up.first_plain}; }
 
 // Believed is what stands where its receiver looks: from a byte before its acknowledgement (probes) to a byte behind its window.
 bool is_in_window(SeqNum begin, SeqNum end, SeqNum acknowledged, SeqNum edge) noexcept {
@@ -84,10 +89,10 @@ Verdict send_on(State& s, const port::Packet& packet, MutableBytes payload, wire
 // What we acknowledged ourselves is ours to deliver, and so is a header: bytes of the client's that stand there do not pass. Sent
 // again they would be needless; the byte that a keep-alive makes up would overwrite one of the header's that is on its way.
 MutableBytes cut_answered(const Flow& f, const wire::Segment& seg, wire::Header& h) noexcept {
-  const SeqNum answered = f.custody != nullptr ? f.custody->queue.end() : SeqNum{f.up.first_plain};
-  const std::int32_t old = answered - h.seq;
+  const std::int32_t old = answered_end(f) - h.seq;
   const auto cut = old <= 0 ? 0U : std::min(static_cast<std::uint32_t>(old), seg.payload_bytes);
-  const bool is_all_cut = cut == seg.payload_bytes && !seg.has(wire::kFin);
+  if (old > static_cast<std::int32_t>(seg.payload_bytes)) h.flags = h.flags & static_cast<std::uint8_t>(~wire::kFin);
+  const bool is_all_cut = cut == seg.payload_bytes && (h.flags & wire::kFin) == 0;
   if (!is_all_cut) h.seq += cut;  // else it keeps its old number, and so its answer
   return {seg.payload + cut, seg.payload_bytes - cut};
 }
@@ -117,8 +122,7 @@ Verdict pass_to_server(State& s, const Flow& f, const Work& w) noexcept {
 // Nothing that we acknowledged ourselves is taken back.
 Verdict pass_to_client(State& s, const Flow& f, const Work& w) noexcept {
   const wire::Segment& seg = w.segment;
-  const SeqNum answered = f.custody != nullptr ? f.custody->queue.end() : f.up.first_plain;
-  const SeqNum ack = later(seg.ack, answered);
+  const SeqNum ack = later(seg.ack, answered_end(f));
   const std::int32_t window = seg.ack + (static_cast<std::uint32_t>(seg.window) << f.server_tcp.window_shift) - ack;
   wire::Header h;
   splice::address_to_client(s.r, f, h);
@@ -149,7 +153,7 @@ void take_client_progress(Flow& f, const wire::Segment& seg) noexcept {
   if (before(seg.ack, f.down.cipher_next) || before(f.down.sent(), seg.ack)) return;
   advance(f.down.cipher_next, f.down.plain_next, static_cast<std::uint32_t>(seg.ack - f.down.cipher_next));
   f.down.cipher_una = f.down.cipher_next;
-  f.down.client_edge = seg.ack + (static_cast<std::uint32_t>(seg.window) << f.client_tcp.window_shift);
+  f.down.client_edge = later(f.down.client_edge, seg.ack + (static_cast<std::uint32_t>(seg.window) << f.client_tcp.window_shift));
   if (f.down.fin == FinState::owed && f.down.cipher_next == f.down.sent()) f.down.fin = FinState::acked;
 }
 
@@ -170,6 +174,7 @@ void take_server_progress(State& s, Flow& f, const wire::Segment& seg) noexcept 
   if (before(seg.ack, f.up.plain_una) || before(f.up.sent(), seg.ack)) return;
   f.up.plain_una = seg.ack;
   f.up.server_edge = seg.ack + (static_cast<std::uint32_t>(seg.window) << f.server_tcp.window_shift);
+  f.up.edge_shown = later(f.up.edge_shown, f.up.server_edge - up_shift(f));
   if (f.custody != nullptr) {
     tell_custody(s, f, seg);
     splice::send_from_custody(s.r, f);
@@ -286,7 +291,8 @@ Verdict pass_from_client(State& s, Work& w) noexcept {
     return kConsume;
   }
   const SeqNum begin = seg.seq + up_shift(f), end = begin + seg.length();
-  const bool is_believed = is_in_window(begin, end, f.up.plain_una, f.up.server_edge);
+  // By the window that the client was shown, which may have been ours, or more than its server has left: it may well be taken there.
+  const bool is_believed = is_in_window(begin, end, f.up.plain_una, f.up.edge_shown + up_shift(f));
   if (is_believed) {
     f.client_mac = seg.source_mac;  // the way back is the way it came (D-0003)
     f.last_active = s.r.now;

@@ -46,6 +46,8 @@ TEST_CASE("I1-I6: seeds that once found a fault") {
       Found{1056351, "streaming-forged-loss", "the alert for a hello that was refused was lost, and never sent again: nobody had set the timer"},
       Found{1113, "proxy-loss-15", "a flow whose client had nothing in custody when its server answered had no timer: who vanished then was kept for ever"},
       Found{27, "passes-tls-proxy-pool-loss", "a server's four SACK blocks beside a client's timestamps made a header of 68 bytes"},
+      Found{70, "passes-proxy-pool-loss", "a FIN that custody had yet to deliver came again and went one byte before its place"},
+      Found{456, "mtu-9000-passes-proxy-client", "beyond a server's window nothing was believed: custody sent again what had long been acknowledged, and gave up"},
       Found{600930, "injection", "two ends that disagreed on a number answered each other for ever"},
   };
   sim::Rig rig{sim::DeviceKind::path};

@@ -281,6 +281,46 @@ TEST_CASE("A8: the byte that a client's keep-alive makes up never stands for one
   CHECK_FALSE(rig.server.is_contradicted);
 }
 
+TEST_CASE("A9: what a client sends again before its server has it, its FIN too, goes nowhere but where it belongs") {
+  PathRig rig(proxied());
+  rig.connect();
+  client_says(rig, "last words", sim::kAck | sim::kPsh | sim::kFin);
+  rig.lose(Side::server, 1);  // what was kept
+  rig.server_answers();
+  rig.clear();
+  rig.client_sends(0, 10, sim::kAck | sim::kPsh | sim::kFin);
+  for (const SentPacket& packet : rig.to_server) {
+    CHECK(packet.payload_bytes() == 0);
+    CHECK_FALSE(packet.has(sim::kFin));
+  }
+  rig.wait(3'000'000);
+  CHECK(heard(rig.server) == "last words");
+  CHECK(rig.server.has_fin);
+  CHECK_FALSE(rig.server.is_contradicted);
+  CHECK(rig.client.acked == 10 + 1);
+}
+
+TEST_CASE("A9: a client that uses the window it was shown is believed, though its server has less: nothing of custody's is left behind") {
+  RigPlan plan = proxied();
+  plan.window_scale = 0;
+  plan.server_window_bytes = 2000;
+  PathRig rig(plan);
+  rig.connect();
+  client_says(rig, "early");
+  rig.server_answers();
+  for (int i = 0; i < 3; ++i) {
+    const std::size_t at = says(rig.client, 1400);
+    rig.client_sends(at, 1400);
+  }
+  REQUIRE(heard(rig.server).size() == 5 + 3 * 1400);  // this server took more than it had promised
+  rig.server_acks();
+  CHECK(rig.client.acked == 5 + 3 * 1400);
+  CHECK(rig.flow().up == path::FlowView::Way::cut_through);
+  rig.wait(200'000'000);
+  CHECK(rig.path().live_flows() == 1);
+  CHECK(rig.count(Reset::retries_exhausted) == 0);
+}
+
 TEST_CASE("A8: a PROXY header comes first, is ours to deliver, and shifts what follows by its length") {
   for (const bool is_proxy : {false, true}) {
     RigPlan plan = is_proxy ? proxied() : balanced();
