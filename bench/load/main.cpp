@@ -16,7 +16,7 @@ constexpr const char* kUsage =
     "  --connect ADDRESS --port N --name SNI --bind ADDRESS (repeatable) --plain --tls 1.2|1.3 --suite NAME --congestion NAME\n"
     "  --connections N --seconds S --path /1k --resume --direction down|up --bytes N --hash --reconnect --read-ahead\n"
     "  arrivals: --bind-range PREFIX --rate N --patience S   flood: --device NAME --gateway ADDRESS --bind-range PREFIX --rate N\n"
-    "  syns: --device NAME --mac ADDRESS\n";
+    "  syns: --device NAME --mac ADDRESS --most N\n";
 
 bool set_value(load::Options& o, std::string_view key, const char* value) {
   if (key == "--connect") o.connect = value;
@@ -27,6 +27,7 @@ bool set_value(load::Options& o, std::string_view key, const char* value) {
   else if (key == "--device") o.device = value;
   else if (key == "--gateway") o.gateway = value;
   else if (key == "--rate") o.rate = std::atof(value);
+  else if (key == "--most") o.most = std::atof(value);
   else if (key == "--patience") o.patience = std::atof(value);
   else if (key == "--tls") o.tls = value;
   else if (key == "--suite") o.suite = value;

@@ -34,6 +34,7 @@ struct Options {
   std::string bind_range;                  // the same as an IPv4 prefix: arrivals, flood
   std::string gateway;                     // flood: whom its packets go to
   double rate = 100;                       // arrivals, flood: clients a second
+  double most = 0;                         // syns: packets a second at most; 0: as many as go out
   double patience = 5;                     // arrivals: seconds
   bool is_plain = false;
   bool is_resuming = false;

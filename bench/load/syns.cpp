@@ -116,6 +116,7 @@ bool parse_mac(const std::string& text, std::array<std::uint8_t, 6>& mac) {
 }  // namespace
 
 int run_syns(const Options& options) {
+  constexpr useconds_t kPauseUs = 100;
   std::array<std::uint8_t, 6> from{}, to{};
   const int fd = open_device(options.device, from);
   if (fd < 0 || !parse_mac(options.mac, to)) {
@@ -139,6 +140,10 @@ int run_syns(const Options& options) {
   const auto start = Clock::now();
   std::signal(SIGTERM, stop);  // who has seen enough still gets the result
   while (is_stopped == 0 && seconds_since(start) < options.seconds) {
+    if (options.most > 0 && static_cast<double>(sent) > options.most * seconds_since(start)) {
+      ::usleep(kPauseUs);
+      continue;
+    }
     for (Syn& syn : syns) syn.renew(random);
     const int n = ::sendmmsg(fd, messages.data(), kBatch, 0);
     if (n > 0) sent += static_cast<std::uint64_t>(n);
