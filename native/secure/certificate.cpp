@@ -89,25 +89,34 @@ Result<std::vector<X509Ptr>, std::string> read_chain(const std::string& pem) {
   return chain;
 }
 
-Result<Certificate, std::string> read_certificate(const CertificatePem& pem) {
+Result<Certificate, std::string> read_public_part(const CertificatePem& pem) {
   start_openssl();
-  const std::string& key_file = pem.key_name.empty() ? pem.name : pem.key_name;
   Result<std::vector<X509Ptr>, std::string> chain = read_chain(pem.chain_pem);
   if (!chain) return Failure{pem.name + ": " + chain.error()};
-  Result<KeyPtr, std::string> key = read_key(pem.key_pem);
-  if (!key) return Failure{key_file + ": " + key.error()};
-
   Certificate certificate;
   certificate.file = pem.name;
   certificate.leaf = std::move(chain->front());
   certificate.chain.assign(std::make_move_iterator(chain->begin() + 1), std::make_move_iterator(chain->end()));
-  certificate.key = std::move(*key);
-  certificate.key_type = EVP_PKEY_get_base_id(certificate.key.get());
+  const EVP_PKEY* key = X509_get0_pubkey(certificate.leaf.get());
+  certificate.key_type = key == nullptr ? EVP_PKEY_NONE : EVP_PKEY_get_base_id(key);
   certificate.names = names_of(certificate.leaf.get());
-  if (!is_key_type_known(certificate.key_type)) {
+  ERR_clear_error();
+  return certificate;
+}
+
+Result<Certificate, std::string> read_certificate(const CertificatePem& pem) {
+  const std::string& key_file = pem.key_name.empty() ? pem.name : pem.key_name;
+  Result<Certificate, std::string> certificate = read_public_part(pem);
+  if (!certificate) return certificate;
+  Result<KeyPtr, std::string> key = read_key(pem.key_pem);
+  if (!key) return Failure{key_file + ": " + key.error()};
+
+  certificate->key = std::move(*key);
+  certificate->key_type = EVP_PKEY_get_base_id(certificate->key.get());
+  if (!is_key_type_known(certificate->key_type)) {
     return Failure{key_file + ": is neither an RSA, an ECDSA nor an EdDSA key"};
   }
-  const bool is_match = X509_check_private_key(certificate.leaf.get(), certificate.key.get()) == 1;
+  const bool is_match = X509_check_private_key(certificate->leaf.get(), certificate->key.get()) == 1;
   ERR_clear_error();
   if (!is_match) return Failure{key_file + ": does not match " + (key_file == pem.name ? "its certificate" : pem.name)};
   return certificate;

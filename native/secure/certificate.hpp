@@ -24,6 +24,9 @@ struct Certificate {
 /// Reads and checks one. Errors: a line for the operator, beginning with the file's name.
 Result<Certificate, std::string> read_certificate(const CertificatePem& pem);
 
+/// The same without the private key: `key` stays empty.
+Result<Certificate, std::string> read_public_part(const CertificatePem& pem);
+
 /// What is odd about it, but no reason to refuse it; empty when all is well.
 std::string validity_warning(const Certificate& certificate);
 

@@ -28,7 +28,11 @@ std::string reason() {
 
 bool is_dhe(const record::Suite& suite) noexcept { return suite.name.starts_with("TLS_DHE_"); }
 
-bool is_rsa_key_exchange(const record::Suite& suite) noexcept { return suite.name.starts_with("TLS_RSA_"); }
+/// Returns: nullptr for a number that is none of ours.
+const record::Suite* suite_of(std::uint16_t iana) noexcept {
+  const record::Suite* suite = record::find_suite(iana, record::Version::tls13);
+  return suite != nullptr ? suite : record::find_suite(iana, record::Version::tls12);
+}
 
 /// Chosen when the service names no suites: those with forward secrecy that cost least. For old clients that have none of them,
 /// and only where a service wants it, those without, which stand at the end of the table and so come last.
@@ -54,6 +58,20 @@ std::vector<std::uint8_t> session_context(const ServiceTls& service) {
 }
 
 }  // namespace
+
+bool is_rsa_key_exchange(const record::Suite& suite) noexcept { return suite.name.starts_with("TLS_RSA_"); }
+
+std::vector<const record::Suite*> suites_of(const ServiceTls& service) {
+  std::vector<const record::Suite*> suites;
+  for (const std::uint16_t iana : service.suites) {
+    if (const record::Suite* suite = suite_of(iana)) suites.push_back(suite);
+  }
+  if (!service.suites.empty()) return suites;
+  for (const record::Suite& suite : record::all_suites()) {
+    if (is_default(suite, service)) suites.push_back(&suite);
+  }
+  return suites;
+}
 
 Result<std::shared_ptr<const ServiceContext>, std::string> ServiceContext::build(
     const ServiceTls& service, std::shared_ptr<Resumption> resumption) {
@@ -86,22 +104,14 @@ SSL_CTX* ServiceContext::find(std::string_view server_name) const {
 }
 
 std::string ServiceContext::read_options() {
-  std::vector<const record::Suite*> suites;
   for (const std::uint16_t iana : service_.suites) {
-    const record::Suite* suite = record::find_suite(iana, record::Version::tls13);
-    if (suite == nullptr) suite = record::find_suite(iana, record::Version::tls12);
+    const record::Suite* suite = suite_of(iana);
     if (suite == nullptr) return service_.name + ": suite " + std::to_string(iana) + " is not one this device speaks";
     if (is_rsa_key_exchange(*suite) && !service_.legacy_rsa_key_exchange) {
       return service_.name + ": suite " + std::string(suite->name) + " needs tls.legacyRsaKeyExchange";
     }
-    suites.push_back(suite);
   }
-  if (service_.suites.empty()) {
-    for (const record::Suite& suite : record::all_suites()) {
-      if (is_default(suite, service_)) suites.push_back(&suite);
-    }
-  }
-  for (const record::Suite* suite : suites) {
+  for (const record::Suite* suite : suites_of(service_)) {
     if (suite->version == record::Version::tls13) {
       append(suites13_, suite->name);
     } else {
@@ -133,43 +143,16 @@ std::string ServiceContext::read_certificates() {
 }
 
 std::string ServiceContext::make_contexts() {
-  // The default: the first certificate, and of the others what covers its first name with another type of key.
-  const Certificate& first = certificates_.front();
-  Bundle bundle{&first};
-  if (!first.names.empty()) {
-    for (const Certificate* other : bundle_for(first.names.front())) {
-      if (other->key_type != first.key_type) bundle.push_back(other);
-    }
-  }
-  if (const auto made = context_of(bundle); !made) return made.error();
+  if (const auto made = context_of(default_bundle(certificates_)); !made) return made.error();
   for (const Certificate& certificate : certificates_) {
     for (const std::string& name : certificate.names) {
       if (by_name_.contains(name)) continue;
-      const auto made = context_of(bundle_for(name));
+      const auto made = context_of(bundle_for(certificates_, name));
       if (!made) return made.error();
       by_name_.emplace(name, *made);
     }
   }
   return {};
-}
-
-/// The certificates for one name: per key type the first that names it exactly, else the first whose wildcard covers
-/// it.
-ServiceContext::Bundle ServiceContext::bundle_for(const std::string& name) const {
-  Bundle bundle;
-  const auto add = [&bundle](const Certificate& certificate) {
-    const auto is_same_type = [&](const Certificate* other) { return other->key_type == certificate.key_type; };
-    if (std::none_of(bundle.begin(), bundle.end(), is_same_type)) bundle.push_back(&certificate);
-  };
-  for (const Certificate& certificate : certificates_) {
-    const auto& names = certificate.names;
-    if (std::find(names.begin(), names.end(), name) != names.end()) add(certificate);
-  }
-  for (const Certificate& certificate : certificates_) {
-    const auto covers_name = [&name](const std::string& pattern) { return covers(pattern, name); };
-    if (std::any_of(certificate.names.begin(), certificate.names.end(), covers_name)) add(certificate);
-  }
-  return bundle;
 }
 
 Result<SSL_CTX*, std::string> ServiceContext::context_of(const Bundle& bundle) {

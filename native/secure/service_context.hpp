@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "secure/certificate.hpp"
+#include "record/suite.hpp"
+#include "secure/certificate_choice.hpp"
 #include "secure/key_log.hpp"
 #include "secure/session_cache.hpp"
 #include "secure/ticket_keys.hpp"
@@ -22,6 +23,11 @@ struct Resumption {
   TicketKeys ticket_keys;
   SessionCache sessions;
 };
+
+/// The suites of a service in its order, its own or the default ones. Numbers that are none of ours are left out.
+std::vector<const record::Suite*> suites_of(const ServiceTls& service);
+/// Whether a suite has no forward secrecy.
+bool is_rsa_key_exchange(const record::Suite& suite) noexcept;
 
 class ServiceContext {
  public:
@@ -41,12 +47,10 @@ class ServiceContext {
   [[nodiscard]] Resumption& resumption() const noexcept { return *resumption_; }
 
  private:
-  using Bundle = std::vector<const Certificate*>;  // at most one per key type, the default certificate's order
   ServiceContext(const ServiceTls& service, std::shared_ptr<Resumption> resumption);
   std::string read_options();
   std::string read_certificates();
   std::string make_contexts();
-  Bundle bundle_for(const std::string& name) const;
   Result<SSL_CTX*, std::string> context_of(const Bundle& bundle);
   std::string set_options(SSL_CTX* context) const;
   std::string set_suites(SSL_CTX* context) const;
