@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "hello/message_writer.hpp"
+
 namespace cutwater::hello {
 namespace {
 
@@ -77,22 +79,7 @@ std::uint16_t choose_group(const RetryProfile& profile, const ClientHello& hello
   return unshared();
 }
 
-class Writer {
- public:
-  explicit Writer(std::uint8_t* at) noexcept : begin_(at), at_(at) {}
-  void u8(std::uint8_t value) noexcept { *at_++ = value; }
-  void u16(std::uint16_t value) noexcept { store_be16(at_, value), at_ += 2; }
-  void bytes(Bytes bytes) noexcept { at_ = std::copy(bytes.begin(), bytes.end(), at_); }
-  std::uint8_t* skip(std::size_t bytes) noexcept { return std::exchange(at_, at_ + bytes); }
-  [[nodiscard]] std::size_t since(const std::uint8_t* from) const noexcept { return static_cast<std::size_t>(at_ - from); }
-  [[nodiscard]] std::size_t size() const noexcept { return since(begin_); }
-
- private:
-  std::uint8_t* begin_;
-  std::uint8_t* at_;
-};
-
-void write_cookie(Writer& w, const RetryMemory& memory, const CookieOwner& owner, CookieKeys& keys) noexcept {
+void write_cookie(MessageWriter& w, const RetryMemory& memory, const CookieOwner& owner, CookieKeys& keys) noexcept {
   w.u16(44);
   std::uint8_t* lengths = w.skip(4);
   std::uint8_t cookie[kMostCookieBytes];
@@ -136,7 +123,7 @@ bool fits_retry(const RetryMemory& m, const ClientHello& second) noexcept {
 }
 
 std::size_t emit_retry(const RetryMemory& memory, const CookieOwner& owner, Bytes session_id, CookieKeys& keys, std::uint8_t* out) noexcept {
-  Writer w(out);
+  MessageWriter w(out);
   w.u8(kHandshakeRecord);
   w.u16(0x0303);
   std::uint8_t* record = w.skip(2);
