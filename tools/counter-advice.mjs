@@ -22,6 +22,8 @@ export const handshakeTexts = {
   denied: 'a rule of the service refuses such hellos',
   too_many: 'more hellos of one source than a rule of the service allows',
   bad_cookie: 'a second hello without the cookie of our HelloRetryRequest, or with another',
+  flight_differs:
+    'what a client was given from a template is not what the secure processor would have sent (RSA key exchange)',
 }
 
 /** What the engine adds to the lists of its workers, in native/engine/engine.cpp. */
@@ -131,6 +133,10 @@ export const advice = {
   handshake_denied: 'Nothing: `hello.rules` asked for it',
   handshake_too_many: 'See `hello.rules`; many honest clients behind one address need a rate of their own',
   handshake_bad_cookie: 'One client: a bug of its software. Many: somebody tries cookies',
+  handshake_flight_differs:
+    'A few at a reload that changes a certificate: nothing, they connect again. Otherwise report it, with the event’s text',
+  hellos_deferred:
+    'Old clients, where `tls.legacyRsaKeyExchange` serves them. Far more than `replies_handed_over`: a flood, which costs a block each',
 
   secure_restarts: 'Growing: look for why `cutwater-secure` ends',
   half_open_live: 'Near `maxHalfOpen` for long: a flood, or raise it',

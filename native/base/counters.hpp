@@ -72,6 +72,8 @@ namespace cutwater {
   X(hellos_retried, "first hellos answered with a HelloRetryRequest, before anybody worked for them (H3)") \
   X(cookies_accepted, "second hellos that brought their cookie back")              \
   X(cookies_refused, "second hellos with another cookie, or none")                 \
+  X(hellos_deferred, "TLS 1.2 hellos answered from a template, before anybody worked for them (RSA key exchange, H3)") \
+  X(replies_handed_over, "of those, whose secret came and went to a processor together with their hello (H4)") \
   X(retries_switched_on, "times hellos piled up so that retries began (hello.retry: auto)") \
   X(tls12_established, "TLS 1.2 handshakes completed")                             \
   X(tls13_established, "TLS 1.3 handshakes completed")

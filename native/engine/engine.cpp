@@ -20,6 +20,7 @@
 #include "port/host_address.hpp"
 #include "port/next_hop.hpp"
 #include "record/suite.hpp"
+#include "secure/first_flight.hpp"
 
 namespace cutwater::engine {
 namespace {
@@ -290,6 +291,7 @@ std::shared_ptr<const path::Services> Engine::Impl::to_path_services(std::vector
   const port::PortReport& server = ports.server_report;
   out->client = {client.mac, static_cast<std::uint16_t>(std::min(client.mtu, 65'535U)), ports.client_vlan};
   out->server = {server.mac, static_cast<std::uint16_t>(std::min(server.mtu, 65'535U)), ports.server_vlan};
+  std::map<std::string, std::shared_ptr<const record::RsaFlights>> flights;
   for (const ServiceConfig& service : services) {
     path::Service entry;
     entry.name = service.name;
@@ -308,6 +310,11 @@ std::shared_ptr<const path::Services> Engine::Impl::to_path_services(std::vector
     entry.hello = service.hello;
     const secure::Tls13Offer offer = secure::tls13_offer(service.tls);
     entry.hello.profile = {offer.suites, offer.groups, offer.follows_chacha};
+    if (service.handling == Handling::open) {
+      const auto [made, is_new] = flights.try_emplace(service.name);  // a service with several addresses is there as often
+      if (is_new) made->second = secure::first_flights(service.tls);
+      entry.hello.rsa_flights = made->second;
+    }
     entry.set = roster.set_of(service);
     entry.http = service.http;
     entry.routes = service.routes;

@@ -67,18 +67,6 @@ std::size_t wanted_bytes(const Assembly& a, const HelloBlocks& blocks) noexcept 
   return message_bytes(message_of(a, blocks)).value_or(kMessageHeaderBytes);
 }
 
-bool make_room(Assembly& a, HelloBlocks& blocks, std::size_t bytes) noexcept {
-  if (a.block != kNoBlock && blocks.block_bytes(a.block) >= bytes) return true;
-  const std::uint32_t larger = blocks.take(std::max<std::size_t>(bytes, kHelloBlockBytes));
-  if (larger == kNoBlock) return false;
-  if (a.block != kNoBlock) {
-    std::copy_n(blocks.at(a.block), a.message_bytes, blocks.at(larger));
-    blocks.put(a.block);
-  }
-  a.block = larger;
-  return true;
-}
-
 void append(Assembly& a, const HelloBlocks& blocks, Bytes& rest, std::size_t limit) noexcept {
   const std::size_t taken = std::min({rest.size(), limit, std::size_t{a.record_left}});
   std::copy_n(rest.begin(), taken, blocks.at(a.block) + a.message_bytes);
@@ -88,7 +76,7 @@ void append(Assembly& a, const HelloBlocks& blocks, Bytes& rest, std::size_t lim
 }
 
 Step take_body(Assembly& a, HelloBlocks& blocks, Bytes& rest) noexcept {
-  if (!make_room(a, blocks, kMessageHeaderBytes)) return {.status = Assembled::Status::no_block};
+  if (!make_room(a, blocks, kMessageHeaderBytes, a.message_bytes)) return {.status = Assembled::Status::no_block};
   if (a.message_bytes < kMessageHeaderBytes) append(a, blocks, rest, kMessageHeaderBytes - a.message_bytes);
   if (a.message_bytes != 0 && *blocks.at(a.block) != kClientHello) {
     return refuse(Refusal::Kind::bad_hello, record::Alert::unexpected_message);
@@ -96,7 +84,7 @@ Step take_body(Assembly& a, HelloBlocks& blocks, Bytes& rest) noexcept {
   if (a.message_bytes < kMessageHeaderBytes) return {};
   const std::size_t wanted = wanted_bytes(a, blocks);
   if (wanted > kLongBlockBytes) return refuse(Refusal::Kind::too_large, record::Alert::illegal_parameter);
-  if (!make_room(a, blocks, wanted)) return {.status = Assembled::Status::no_block};
+  if (!make_room(a, blocks, wanted, a.message_bytes)) return {.status = Assembled::Status::no_block};
   append(a, blocks, rest, wanted - a.message_bytes);
   if (a.message_bytes < wanted) return {};
   // Another message behind the hello in its record would belong to an epoch that does not exist yet (RFC 9846 5.1).
@@ -114,6 +102,18 @@ Step skip_body(Assembly& a, Bytes& rest) noexcept {
 bool is_handshake(const Assembly& a) noexcept { return a.header[0] == static_cast<std::uint8_t>(ContentType::handshake); }
 
 }  // namespace
+
+bool make_room(Assembly& a, HelloBlocks& blocks, std::size_t bytes, std::size_t used) noexcept {
+  if (a.block != kNoBlock && blocks.block_bytes(a.block) >= bytes) return true;
+  const std::uint32_t larger = blocks.take(std::max<std::size_t>(bytes, kHelloBlockBytes));
+  if (larger == kNoBlock) return false;
+  if (a.block != kNoBlock) {
+    std::copy_n(blocks.at(a.block), used, blocks.at(larger));
+    blocks.put(a.block);
+  }
+  a.block = larger;
+  return true;
+}
 
 Assembled assemble(Assembly& a, HelloBlocks& blocks, Bytes bytes) noexcept {
   Bytes rest = bytes;

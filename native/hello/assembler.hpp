@@ -9,8 +9,9 @@
 
 namespace cutwater::hello {
 
-/// Which hello a client is to send: its first, or the answer to a HelloRetryRequest.
-enum class Turn : std::uint8_t { first, second };
+/// What a client is to send: its first hello, the one that answers a HelloRetryRequest, or, its hello being there and kept, the
+/// reply to a first flight (key_reply.hpp).
+enum class Turn : std::uint8_t { first, second, reply };
 
 /// How far a hello is. Kept in the half-open record of its client; the message is the block's first `message_bytes`.
 struct Assembly {
@@ -48,6 +49,8 @@ Assembled assemble(Assembly& assembly, HelloBlocks& blocks, Bytes bytes) noexcep
 inline Bytes message_of(const Assembly& assembly, const HelloBlocks& blocks) noexcept {
   return {blocks.at(assembly.block), assembly.message_bytes};
 }
+/// Sees to it that the block holds `bytes`, of which the first `used` are kept. Returns: false when there is no such block.
+bool make_room(Assembly& assembly, HelloBlocks& blocks, std::size_t bytes, std::size_t used) noexcept;
 /// Gives the block back.
 inline void drop_message(Assembly& assembly, HelloBlocks& blocks) noexcept {
   if (assembly.block != kNoBlock) blocks.put(assembly.block);

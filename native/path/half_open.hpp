@@ -22,6 +22,7 @@ enum class Standing : std::uint8_t {
   fresh,       // waits for a processor: nothing is known of it
   connecting,  // TCP is being set up, or nothing of the next hello has come
   speaking,    // has sent part of a hello: holds a block
+  deferred,    // was answered from a template and owes its secret: its block holds its hello
   count_,
   none = count_,
 };

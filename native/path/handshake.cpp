@@ -69,6 +69,15 @@ std::unique_ptr<secure::Request> make_request(const Flow& f, secure::Request::Ki
   return request;
 }
 
+secure::Request::Kind kind_of(hello::Turn turn) noexcept {
+  switch (turn) {
+    case hello::Turn::first: return secure::Request::Kind::start;
+    case hello::Turn::second: return secure::Request::Kind::start_retried;
+    case hello::Turn::reply: return secure::Request::Kind::start_deferred;
+  }
+  return secure::Request::Kind::start;
+}
+
 bool post(State& s, Flow& f, std::unique_ptr<secure::Request>&& request) {
   if (s.secure.post(std::move(request))) return true;
   refuse_handshake(s, f, HandshakeFailure::overload, number(record::Alert::internal_error));
@@ -161,6 +170,7 @@ void open_handshake(State& s, Flow& f) noexcept {
 
 void take_fin(State& s, Flow& f) noexcept {
   if (is_half_open(f)) {  // a port scan, a health check, or a client that changed its mind
+    if (is_deferred(half_open_of(s, f))) return splice::reset_both(s.r, f, Reset::truncated);  // it does not like what it was given
     if (half_open_of(s, f).assembly.block != hello::kNoBlock) count_failure(s, f, HandshakeFailure::bad_record, 0, nullptr);
     return splice::reset_both(s.r, f, Reset::truncated);
   }
@@ -302,20 +312,27 @@ void refuse_handshake(State& s, Flow& f, HandshakeFailure failure, std::uint8_t 
   splice::fail(s.r, f, Reset::handshake_failed, static_cast<record::Alert>(alert));
 }
 
+void end_by_alert(State& s, Flow& f, std::uint8_t alert) noexcept {
+  count_failure(s, f, HandshakeFailure::client_alert, alert, nullptr);
+  splice::reset_both(s.r, f, Reset::handshake_failed);
+}
+
 // The hello goes as records of its own: whatever the client's cut was, the processor sees one message from the start.
 bool start_handshake(State& s, Flow& f, Bytes hello, hello::Turn turn) noexcept {
   if (!has_room_for_flow(s)) return refuse_handshake(s, f, HandshakeFailure::overload, number(record::Alert::internal_error)), false;
-  std::vector<std::uint8_t> records;
-  record_hello(hello, records);
+  auto request = make_request(f, kind_of(turn));
+  record_hello(hello, request->bytes);
+  std::vector<std::uint8_t> rest;
+  if (turn == hello::Turn::reply) add_deferral(s, f, *request, rest);
   const auto parsed = hello::parse_client_hello(hello);  // it was sound before; here for its name, should it fail
   std::string server_name(parsed ? parsed->server_name : std::string_view{});
   promote(s, f);
   Handshake* h = take_handshake(s, f);
   if (h == nullptr) return refuse_handshake(s, f, HandshakeFailure::overload, number(record::Alert::internal_error)), false;
   f.expires = s.r.now + f.route->policy.handshake_timeout_ms * kMs;
-  auto request = make_request(f, turn == hello::Turn::first ? secure::Request::Kind::start : secure::Request::Kind::start_retried);
-  request->bytes = std::move(records);
+  request->deadline = f.expires;
   h->hello_bytes = static_cast<std::uint32_t>(request->bytes.size());
+  h->input = std::move(rest);
   h->server_name = std::move(server_name);
   return post(s, f, std::move(request));
 }
@@ -336,6 +353,7 @@ Verdict take_hello(State& s, Work& w) noexcept {
   if (f.state != FlowState::handshake) return v;
   if (seg.has(wire::kFin) && seg.seq + seg.payload_bytes == f.up.cipher_next) take_fin(s, f);
   if (f.state != FlowState::handshake) return v;
+  if (is_half_open(f)) go_on_with_flight(s, f, seg);
   splice::send_local(s.r, f);
   splice::arm(s.r, f);
   return v;

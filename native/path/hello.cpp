@@ -83,12 +83,7 @@ void refuse_by_rule(State& s, Flow& f, HandshakeFailure why) noexcept {
   refuse_handshake(s, f, why, static_cast<std::uint8_t>(record::Alert::access_denied));
 }
 
-void wait_for_processor(State& s, Flow& f, const HelloRules& rules, Standing standing) noexcept {
-  f.expires = s.r.now + rules.queue_timeout_ms * kMs;
-  s.half_open.move(half_open_of(s, f), standing);  // posted when the burst ends
-}
-
-void judge_second(State& s, Flow& f, const hello::ClientHello& hello, const HelloRules& rules) noexcept {
+void judge_second(State& s, Flow& f, const hello::ClientHello& hello) noexcept {
   const auto memory = s.cookies.open(hello.cookie, owner_of(f), wall_s(s));
   if (!memory || !hello::fits_retry(*memory, hello)) {
     s.counters.add(Count::cookies_refused);
@@ -96,13 +91,28 @@ void judge_second(State& s, Flow& f, const hello::ClientHello& hello, const Hell
   }
   s.counters.add(Count::cookies_accepted);
   half_open_of(s, f).is_proven = true;
-  wait_for_processor(s, f, rules, hello.has_psk ? Standing::resuming : Standing::known);
+  wait_for_processor(s, f, hello.has_psk ? Standing::resuming : Standing::known);
 }
 
 // A TLS 1.3 hello has a session ID for compatibility, and a ticket extension without meaning.
 bool offers_session(const hello::ClientHello& hello) noexcept {
   constexpr std::uint16_t kTls13 = 0x0304;
   return hello.has_psk || (!hello.offers(kTls13) && (!hello.session_ticket.empty() || !hello.session_id.empty()));
+}
+
+// Behind an answer from a template a session is not taken up (secure/service_callbacks.cpp), so whoever offers one goes without. But an
+// offer may be made up: strangers are taken at their word only while few of them wait and few handshakes are under way.
+bool may_resume(const State& s, const hello::ClientHello& hello, bool is_known) noexcept {
+  constexpr std::size_t kCrowd = 32, kBusy = 1024;
+  const bool has_room = s.half_open.count(Standing::fresh) < kCrowd && s.under_way.size() - s.free_handshakes.size() < kBusy;
+  return offers_session(hello) && (is_known || has_room);
+}
+
+// Returns: false when a processor has to see the hello now.
+bool defer(State& s, Flow& f, const hello::ClientHello& hello, const HelloRules& rules) noexcept {
+  const record::RsaFlights* flights = rsa_flights_of(s, f, rules);
+  const auto deferred = flights == nullptr ? std::nullopt : hello::choose_deferral(*flights, hello);
+  return deferred && answer_from_template(s, f, *deferred);
 }
 
 // Its server answers it. All that is kept of it here goes there, as the beginning of its stream.
@@ -123,20 +133,21 @@ void judge(State& s, Flow& f) noexcept {
   const auto parsed = hello::parse_client_hello(message);
   if (!parsed) return refuse_hello(s, f, static_cast<record::Alert>(hello::alert_for(parsed.error())));
   const HelloRules& rules = rules_of(s, f);
-  if (assembly.turn == hello::Turn::second) return judge_second(s, f, *parsed, rules);
+  if (assembly.turn == hello::Turn::second) return judge_second(s, f, *parsed);
   switch (s.triage.judge(rules.rules, *parsed, f.client.address, f.route->service_id, s.r.now)) {
     case hello::TriageVerdict::pass: break;
     case hello::TriageVerdict::deny: return refuse_by_rule(s, f, HandshakeFailure::denied);
     case hello::TriageVerdict::too_many: return refuse_by_rule(s, f, HandshakeFailure::too_many);
   }
   if (f.route->policy.handling == splice::Handling::pass_tls) return pass_hello(s, f, *parsed, message);
+  const bool is_known = s.known.contains(f.client.address, s.r.now);
+  if (!may_resume(s, *parsed, is_known) && defer(s, f, *parsed, rules)) return;
   if (wants_retry(s, rules)) {
     auto memory = hello::choose_retry(rules.profile, *parsed, message);
     if (memory) memory->wall_s = wall_s(s);
     if (memory && answer_with_retry(s, f, *memory, parsed->session_id)) return;
   }
-  const bool is_known = s.known.contains(f.client.address, s.r.now);
-  wait_for_processor(s, f, rules, !is_known ? Standing::fresh : offers_session(*parsed) ? Standing::resuming : Standing::known);
+  wait_for_processor(s, f, !is_known ? Standing::fresh : offers_session(*parsed) ? Standing::resuming : Standing::known);
 }
 
 bool is_waiting(const HalfOpen& h) noexcept { return static_cast<std::size_t>(h.standing) < kWaitingClasses; }
@@ -168,8 +179,14 @@ HalfOpen* next_waiting(State& s) noexcept {
 
 }  // namespace
 
+void wait_for_processor(State& s, Flow& f, Standing standing) noexcept {
+  f.expires = s.r.now + rules_of(s, f).queue_timeout_ms * kMs;
+  s.half_open.move(half_open_of(s, f), standing);  // posted when the burst ends
+}
+
 std::size_t collect_hello(State& s, Flow& f, Bytes bytes) noexcept {
   HalfOpen& h = half_open_of(s, f);
+  if (is_deferred(h)) return collect_reply(s, f, bytes);
   if (is_waiting(h)) return 0;  // what comes behind its hello is not acknowledged, so it comes again
   Assembled step = hello::assemble(h.assembly, s.blocks, bytes);
   if (step.status == Assembled::Status::no_block && reap_speaking(s, f)) {
@@ -187,6 +204,7 @@ std::size_t collect_hello(State& s, Flow& f, Bytes bytes) noexcept {
 
 void resend_retry(State& s, Flow& f) noexcept {
   const HalfOpen& h = half_open_of(s, f);
+  if (is_deferred(h)) return resend_flight(s, f);
   if (h.answer == hello::kNoBlock || f.down.cipher_una == f.down.cipher_next) return;
   s.counters.add(Count::local_resent);
   send_retry(s, f, f.down.cipher_next - h.answer_bytes);
@@ -206,7 +224,9 @@ void post_waiting(State& s) noexcept {
 
 void expire_half_open(State& s, Flow& f) noexcept {
   constexpr auto kAlert = static_cast<std::uint8_t>(record::Alert::internal_error);
-  if (is_waiting(half_open_of(s, f)) && f.expires <= s.r.now) refuse_handshake(s, f, HandshakeFailure::deadline, kAlert);
+  const HalfOpen& h = half_open_of(s, f);
+  if (is_deferred(h) && on_deferral_timer(s, f)) return;
+  if (is_waiting(h) && f.expires <= s.r.now) refuse_handshake(s, f, HandshakeFailure::deadline, kAlert);
   else splice::on_timer(s.r, f);
   if (f.state == FlowState::free) forget(s, f);
 }

@@ -66,6 +66,10 @@ void Path::expire(Tick now) noexcept {
     if (f.state == splice::FlowState::syn_sent && f.expires <= now) note_failure(s, f, balance::Failing::connect);
     const bool is_ours = f.state == splice::FlowState::established || f.state == splice::FlowState::passing;
     if (is_ours && f.link != splice::ServerLink::up) on_connect_timer(s, f);
+    if (is_half_open(f)) {  // a trace keeps them awake
+      expire_half_open(s, f);
+      continue;
+    }
     if (f.state != splice::FlowState::free) splice::on_timer(s.r, f);
     if (f.state == splice::FlowState::free) forget(s, f);
   }

@@ -12,6 +12,7 @@
 #include "hello/retry.hpp"
 #include "hello/triage.hpp"
 #include "http/request_match.hpp"
+#include "record/rsa_flight.hpp"
 #include "splice/route.hpp"
 
 namespace cutwater::path {
@@ -23,6 +24,7 @@ enum class Retry : std::uint8_t { never, automatic /* while hellos pile up */, a
 struct HelloRules {
   Retry retry = Retry::never;
   hello::RetryProfile profile = {};
+  std::shared_ptr<const record::RsaFlights> rsa_flights = nullptr;  // where RSA key exchange is allowed: answered from a template
   std::vector<hello::TriageRule> rules = {};
   std::uint32_t queue_timeout_ms = 3'000;  // a hello that no processor took by then is refused
 };

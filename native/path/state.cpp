@@ -76,6 +76,7 @@ State::State(const PathConfig& config, port::ChunkPool& pool, secure::Link& link
       half_open(config.max_half_open),
       blocks(config.blocks),
       cookies(config.retry_secret, config.cookie_key),
+      server_randoms(config.retry_secret, config.worker),
       wall_at_zero_s(config.wall_at_zero_s),
       triage({config.hash_seed[1], config.hash_seed[0]}),
       known({config.hash_seed[0], ~config.hash_seed[1]}),

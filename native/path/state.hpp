@@ -8,6 +8,7 @@
 
 #include "balance/chooser.hpp"
 #include "flow/flow_table.hpp"
+#include "hello/deferral.hpp"
 #include "hello/known_clients.hpp"
 #include "path/half_open.hpp"
 #include "path/layer7.hpp"
@@ -24,7 +25,7 @@ namespace cutwater::path {
 struct Handshake {
   static constexpr std::size_t kMaxInputBytes = 96 * 1024;  // more than the window we show; a chain of certificates fits
   std::vector<std::uint8_t> input;
-  std::uint32_t hello_bytes = 0;   // the hello as it was posted, its record header included
+  std::uint32_t hello_bytes = 0;   // the hello as it was posted, its record header included, and a reply that went with it
   std::uint32_t posted_bytes = 0;  // of the input
   bool has_fin = false;  // the client's FIN came before we were done: it takes effect behind what it sent
 
@@ -115,6 +116,7 @@ struct State {
   HalfOpenTable half_open;
   hello::HelloBlocks blocks;
   hello::CookieKeys cookies;
+  hello::ServerRandoms server_randoms;
   std::int64_t wall_at_zero_s;
   std::shared_ptr<const Services> services;
   std::vector<const HelloRules*> hello_rules;  // by service id, into `services`
@@ -202,6 +204,28 @@ void post_waiting(State& s) noexcept;                                  // hello.
 void resend_retry(State& s, splice::Flow& f) noexcept;                 // hello.cpp
 /// A half-open client's time is over.
 void expire_half_open(State& s, splice::Flow& f) noexcept;             // hello.cpp
+/// Puts a client in line for a processor.
+void wait_for_processor(State& s, splice::Flow& f, Standing standing) noexcept;  // hello.cpp
+
+// Clients that are answered from a template and owe their secret (deferral.cpp).
+[[nodiscard]] bool is_deferred(const HalfOpen& h) noexcept;
+/// The templates that serve a flow. Returns: nullptr when there are none for it.
+[[nodiscard]] const record::RsaFlights* rsa_flights_of(const State& s, const splice::Flow& f, const HelloRules& rules) noexcept;
+/// Answers the hello in the client's block. Returns: false when there is no room for what has to be kept; nothing has changed.
+bool answer_from_template(State& s, splice::Flow& f, const hello::Deferred& deferred) noexcept;
+/// The next bytes of its reply. Returns: how many were used; those behind its end are not. Requires: is_deferred.
+std::size_t collect_reply(State& s, splice::Flow& f, Bytes bytes) noexcept;
+/// After each segment of the client: what it acknowledged makes room for more.
+void go_on_with_flight(State& s, splice::Flow& f, const wire::Segment& seg) noexcept;
+/// The client sends its hello again: it lacks our answer. Requires: is_deferred.
+void resend_flight(State& s, splice::Flow& f) noexcept;
+/// Returns: false when the client's time is over. Requires: is_deferred.
+bool on_deferral_timer(State& s, splice::Flow& f) noexcept;
+/// Adds to a request that holds the hello what else a processor has to know (H4). `rest`: what cannot go yet. Requires: Turn::reply.
+void add_deferral(State& s, const splice::Flow& f, secure::Request& request, std::vector<std::uint8_t>& rest);
+/// A client's own alert ends its handshake: counted, and both sides are reset.
+void end_by_alert(State& s, splice::Flow& f, std::uint8_t alert) noexcept;  // handshake.cpp
+
 /// Starts a handshake with a whole hello. Returns: false when the flow has ended over it.
 bool start_handshake(State& s, splice::Flow& f, Bytes hello, hello::Turn turn) noexcept; // handshake.cpp
 /// Our own verdict on a client's bytes: counted, and an alert as a framed record, never clear text (I4).

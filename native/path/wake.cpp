@@ -43,11 +43,15 @@ void put_to_sleep(State& s, Flow& f) noexcept {
   s.flows.put(f);
 }
 
+HalfOpen* older(HalfOpen* a, HalfOpen* b) noexcept {
+  if (a == nullptr || b == nullptr) return a == nullptr ? b : a;
+  return a->last_active <= b->last_active ? a : b;
+}
+
+HalfOpen* oldest_with_block(State& s) noexcept { return older(s.half_open.oldest(Standing::speaking), s.half_open.oldest(Standing::deferred)); }
+
 HalfOpen* oldest_unproven(State& s) noexcept {
-  HalfOpen* silent = s.half_open.oldest(Standing::connecting);
-  HalfOpen* speaking = s.half_open.oldest(Standing::speaking);
-  if (silent == nullptr || speaking == nullptr) return silent == nullptr ? speaking : silent;
-  return silent->last_active <= speaking->last_active ? silent : speaking;
+  return older(s.half_open.oldest(Standing::connecting), oldest_with_block(s));
 }
 
 }  // namespace
@@ -117,7 +121,7 @@ bool reap(State& s, HalfOpen* h) noexcept {
 }
 
 bool reap_speaking(State& s, const Flow& but) noexcept {
-  HalfOpen* h = s.half_open.oldest(Standing::speaking);
+  HalfOpen* h = oldest_with_block(s);
   return h != nullptr && h != &half_open_of(s, but) && reap(s, h);
 }
 

@@ -11,6 +11,7 @@ constexpr std::size_t kMaxNameBytes = 4096;            // of files, services, ce
 constexpr std::size_t kMaxPemBytes = 4 * 1024 * 1024;
 constexpr std::size_t kMaxVerdictBytes = 64 * 1024;
 constexpr std::size_t kMaxRecordsBytes = 400 * 1024;
+constexpr std::size_t kMaxFlightBytes = 96 * 1024;  // record::kMaxFlightBytes, and a ServerHello
 constexpr std::size_t kMaxListItems = 2048;
 constexpr std::size_t kMaxCookieKeyBytes = 64;
 constexpr std::size_t kMaxSealedBytes = 256;
@@ -86,6 +87,7 @@ void write_established(FrameWriter& frame, const Established& e) {
   frame.u16(e.max_fragment_bytes);
   frame.u8(e.is_resumed);
   frame.bytes(e.session_id);
+  frame.bytes(e.given_session_id);
   frame.text(e.server_name);
   frame.text(e.protocol);
   frame.text(e.client_subject);
@@ -107,6 +109,8 @@ std::unique_ptr<Established> read_established(FrameReader& in) {
   e->is_resumed = in.u8() != 0;
   const Bytes id = in.bytes(kMaxSessionIdBytes);
   e->session_id.assign(id.begin(), id.end());
+  const Bytes given_id = in.bytes(kMaxSessionIdBytes);
+  e->given_session_id.assign(given_id.begin(), given_id.end());
   e->server_name = in.text(kMaxNameBytes);
   e->protocol = in.text(kMaxNameBytes);
   e->client_subject = in.text(kMaxNameBytes);
@@ -196,6 +200,8 @@ void write(SecretBuffer& out, std::uint32_t lane, const Request& request, Tick n
   frame.u64(request.deadline == kNever ? kNever.us : request.deadline - now);
   frame.raw(request.client.bytes);
   frame.bytes(request.bytes);
+  frame.u32(request.hello_bytes);
+  frame.bytes(request.flight);
 }
 
 bool read(FrameReader& in, std::uint32_t& lane, Request& request, Tick now) {
@@ -208,7 +214,11 @@ bool read(FrameReader& in, std::uint32_t& lane, Request& request, Tick now) {
   std::copy(client.begin(), client.end(), request.client.bytes.begin());
   const Bytes records = in.bytes(kMaxRecordsBytes);
   request.bytes.assign(records.begin(), records.end());
-  return is_lane_right && in.is_done();
+  request.hello_bytes = in.u32();
+  const Bytes flight = in.bytes(kMaxFlightBytes);
+  request.flight.assign(flight.begin(), flight.end());
+  const bool is_deferral_right = request.hello_bytes <= records.size() && (request.kind == Request::Kind::start_deferred) == !flight.empty();
+  return is_lane_right && is_deferral_right && in.is_done();
 }
 
 void write(SecretBuffer& out, std::uint32_t lane, std::uint32_t taken, const Reply& reply) {

@@ -46,6 +46,8 @@ std::string_view to_string(HandshakeFailure failure) noexcept {
       return "too_many";
     case HandshakeFailure::bad_cookie:
       return "bad_cookie";
+    case HandshakeFailure::flight_differs:
+      return "flight_differs";
   }
   return "unknown";
 }

@@ -24,6 +24,7 @@ struct Request {
   enum class Kind : std::uint8_t {
     start,   // a new handshake; bytes hold the client's hello, whole
     start_retried,  // the same, after a HelloRetryRequest: bytes hold the second hello, whose cookie was verified
+    start_deferred,  // the client was given a first flight before anybody worked for it (H3): bytes hold its hello and its reply
     input,   // more records
     cancel,  // the client has gone: forget it
   };
@@ -34,6 +35,9 @@ struct Request {
   IpAddress client;                 // for session binding and events
   std::vector<std::uint8_t> bytes;  // whole TLS records, header included, in stream order; the last may be cut
                                     // short only where its header already cannot be TLS (the answer is a failure)
+  // start_deferred: how much of the bytes is the hello, and what the client was given. Its random and session ID stand in there.
+  std::uint32_t hello_bytes = 0;
+  std::vector<std::uint8_t> flight = {};
 };
 
 /// Why a handshake failed; one list for counters, events and docs.
@@ -59,8 +63,9 @@ enum class HandshakeFailure : std::uint8_t {
   denied,                     // a rule of the service refuses such hellos
   too_many,                   // more hellos of one source than a rule of the service allows
   bad_cookie,                 // a second hello without the cookie of our HelloRetryRequest, or with another
+  flight_differs,             // the first flight a client was given is not what the processor would have sent
 };
-inline constexpr std::size_t kHandshakeFailures = 21;  // how many names the list has, for counters
+inline constexpr std::size_t kHandshakeFailures = 22;  // how many names the list has, for counters
 std::string_view to_string(HandshakeFailure failure) noexcept;
 
 /// Everything the fast path needs to go on without the TLS object, which is freed.
@@ -71,7 +76,8 @@ struct Established {
   std::uint64_t up_number = 0, down_number = 0;  // next record numbers (down: after the tickets; TLS 1.2: 1 each)
   std::uint16_t max_fragment_bytes = 16384;      // max_fragment_length, when the client asked
   bool is_resumed = false;
-  std::vector<std::uint8_t> session_id;          // the processor's own; the client may have been given another (H5)
+  std::vector<std::uint8_t> session_id;          // the processor's own
+  std::vector<std::uint8_t> given_session_id;    // what the client was given before the processor knew of it (H5); else empty
   std::string server_name, protocol, client_subject;  // SNI, ALPN, subject of the client's certificate
 };
 

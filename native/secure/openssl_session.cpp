@@ -3,10 +3,12 @@
 #include <openssl/err.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "record/deframer.hpp"
 #include "secure/first_record.hpp"
 #include "secure/retried_session.hpp"
+#include "secure/server_random.hpp"
 
 namespace cutwater::secure {
 
@@ -32,6 +34,18 @@ bool offers_master_secret_binding(SSL* ssl) noexcept {
   const unsigned char* body = nullptr;
   std::size_t bytes = 0;
   return SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_extended_master_secret, &body, &bytes) == 1;
+}
+
+/// What a ServerHello, the first message of a flight in records, says of itself (RFC 5246 7.4.1.3). Returns: nothing when it is none.
+struct Given {
+  Bytes random, session_id;
+};
+std::optional<Given> read_given(Bytes flight) noexcept {
+  constexpr std::size_t kRandomAt = record::kHeaderBytes + 4 + 2, kIdAt = kRandomAt + kServerRandomBytes;
+  if (flight.size() <= kIdAt) return {};
+  const std::size_t id_bytes = flight[kIdAt];
+  if (id_bytes > SSL_MAX_SSL_SESSION_ID_LENGTH || flight.size() - kIdAt - 1 < id_bytes) return {};
+  return Given{flight.subspan(kRandomAt, kServerRandomBytes), flight.subspan(kIdAt + 1, id_bytes)};
 }
 
 // An alert in clear repeats the version of the client's record, even one that does not exist (3.4 and up). Ours say 3.3.
@@ -90,6 +104,29 @@ Progress OpensslSession::feed_second_hello(Bytes records, std::vector<std::uint8
   return Progress::waiting;
 }
 
+Progress OpensslSession::feed_deferred(Bytes hello, Bytes flight, Bytes reply, std::vector<std::uint8_t>& out) {
+  const auto given = read_given(flight);
+  if (!given) return fail_flight("what the client was given is no flight", out);
+  is_deferred_ = true;
+  given_session_id_.assign(given->session_id.begin(), given->session_id.end());
+  SSL_set_generate_session_id(ssl_.get(), give_session_id);
+  std::vector<std::uint8_t> own;
+  own.reserve(flight.size());
+  Progress progress = Progress::waiting;
+  bool is_drawn_once = false;
+  {
+    ServerRandom random(given->random);
+    progress = feed(hello, own);
+    is_drawn_once = random.is_drawn_once();
+  }
+  if (progress != Progress::waiting) return fail_flight("the TLS library refuses the hello: " + failure_.detail, out);
+  if (!is_drawn_once || !std::equal(own.begin(), own.end(), flight.begin(), flight.end())) {
+    const auto at = std::mismatch(own.begin(), own.end(), flight.begin(), flight.end()).first - own.begin();
+    return fail_flight("the client was given another first flight: it differs at byte " + std::to_string(at), out);
+  }
+  return feed(reply, out);
+}
+
 std::unique_ptr<Established> OpensslSession::take_established(std::string& detail) {
   detail = describe(ssl_.get(), *established_);
   return std::move(established_);
@@ -136,7 +173,16 @@ Progress OpensslSession::finish(std::uint64_t records_sent) {
   }
   established_ = export_established(ssl_.get(), std::move(secrets_), records_sent);
   if (established_ == nullptr) return fail(HandshakeFailure::internal, "keys could not be exported");
+  established_->given_session_id = given_session_id_;
   return Progress::established;
+}
+
+/// What the client has in its hands cannot be gone on from. No keys exist, so the alert is in clear.
+Progress OpensslSession::fail_flight(std::string_view why, std::vector<std::uint8_t>& out) {
+  const auto alert = plain_alert(SSL_AD_INTERNAL_ERROR);
+  out.assign(alert.begin(), alert.end());
+  sent_alert_ = SSL_AD_INTERNAL_ERROR;
+  return fail(HandshakeFailure::flight_differs, why);
 }
 
 Progress OpensslSession::fail() {
@@ -208,6 +254,15 @@ int OpensslSession::on_hello(SSL* ssl, int* alert, void*) noexcept {
   session.lacks_master_secret_binding_ = true;
   *alert = SSL_AD_HANDSHAKE_FAILURE;
   return SSL_CLIENT_HELLO_ERROR;
+}
+
+int OpensslSession::give_session_id(SSL* ssl, unsigned char* id, unsigned int* bytes) noexcept {
+  // Where no sessions are kept the library asks too, and throws away what it gets: it shall not draw for that.
+  const std::vector<std::uint8_t>& given = of(ssl).given_session_id_;
+  std::fill_n(id, *bytes, std::uint8_t{1});
+  std::copy(given.begin(), given.end(), id);
+  if (!given.empty()) *bytes = static_cast<unsigned int>(given.size());
+  return 1;
 }
 
 void OpensslSession::install_callbacks(SSL_CTX* context) {

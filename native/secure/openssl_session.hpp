@@ -30,6 +30,14 @@ class OpensslSession {
   /// Requires: nothing was fed; whole records, the message whole. The service has a cookie key.
   Progress feed_second_hello(Bytes records, std::vector<std::uint8_t>& out);
 
+  /// Begins with a client that was given `flight` before anybody worked for it (H5): its hello is fed, what OpenSSL says to it is
+  /// compared with what the client has, byte for byte, and thrown away; then comes the client's reply, as by feed().
+  /// Requires: nothing was fed; the hello whole.
+  Progress feed_deferred(Bytes hello, Bytes flight, Bytes reply, std::vector<std::uint8_t>& out);
+
+  /// Whether a client was given a first flight before this TLS object was made: no session is taken up then.
+  static bool is_deferred(const SSL* ssl) noexcept { return of(ssl).is_deferred_; }
+
   /// Input that the handshake used, since its start.
   [[nodiscard]] std::uint32_t consumed_bytes() const noexcept { return consumed_bytes_; }
   /// Requires: failed.
@@ -44,6 +52,7 @@ class OpensslSession {
   Progress step(Bytes record, std::vector<std::uint8_t>& out);
   Progress refuse_framing(Bytes rest, std::uint8_t alert, std::string_view why, std::vector<std::uint8_t>& out);
   Progress finish(std::uint64_t records_sent);
+  Progress fail_flight(std::string_view why, std::vector<std::uint8_t>& out);
   Progress fail();
   Progress fail(HandshakeFailure failure, std::string_view why);
 
@@ -54,6 +63,7 @@ class OpensslSession {
   static void on_key_log(const SSL* ssl, const char* line) noexcept;
   static void on_info(const SSL* ssl, int where, int value) noexcept;
   static int on_hello(SSL* ssl, int* alert, void* arg) noexcept;
+  static int give_session_id(SSL* ssl, unsigned char* id, unsigned int* bytes) noexcept;
 
   std::shared_ptr<const ServiceContext> service_;
   KeyLog* key_log_;
@@ -62,6 +72,8 @@ class OpensslSession {
   std::vector<std::uint8_t>* output_ = nullptr;  // the caller's, during feed()
   std::uint32_t consumed_bytes_ = 0;
   Phase phase_ = Phase::hello;
+  bool is_deferred_ = false;
+  std::vector<std::uint8_t> given_session_id_;  // in a first flight
   bool lacks_master_secret_binding_ = false;  // a TLS 1.2 hello without extended_master_secret
   std::uint8_t sent_alert_ = 0;
   ApplicationSecrets secrets_;

@@ -9,6 +9,13 @@ namespace {
 constexpr int kReapEveryMs = 100;  // how often a sleeping thread looks for handshakes past their deadline
 constexpr std::size_t kReapedPerCall = 64;  // the default of 8,192 are looked through in 128 turns
 
+Progress feed(OpensslSession& session, const Request& request, std::vector<std::uint8_t>& out) {
+  const Bytes bytes = request.bytes;
+  if (request.kind == Request::Kind::start_retried) return session.feed_second_hello(bytes, out);
+  if (request.kind != Request::Kind::start_deferred) return session.feed(bytes, out);
+  return session.feed_deferred(bytes.first(request.hello_bytes), request.flight, bytes.subspan(request.hello_bytes), out);
+}
+
 }  // namespace
 
 Processor::Processor(ProcessorShared& shared, std::vector<Lane*> lanes)
@@ -67,7 +74,7 @@ int Processor::sleep_ms() const noexcept {
 }
 
 void Processor::serve(std::size_t lane, Request& request) {
-  if (request.kind == Request::Kind::start || request.kind == Request::Kind::start_retried) return start(lane, request);
+  if (request.kind < Request::Kind::input) return start(lane, request);
   const auto at = find(lane, request.token);
   if (at == handshakes_.end()) return;  // it has ended, and a reply that says so is on its way
   if (request.kind == Request::Kind::cancel) return erase(at);
@@ -124,8 +131,7 @@ void Processor::feed(Handshakes::iterator at, const Request& request) {
     return erase(at);
   }
   std::vector<std::uint8_t> out;
-  const bool is_retried = request.kind == Request::Kind::start_retried;
-  const Progress progress = is_retried ? session.feed_second_hello(request.bytes, out) : session.feed(request.bytes, out);
+  const Progress progress = secure::feed(session, request, out);
   if (progress == Progress::failed) {
     reply_failure(lane, request.token, session.failure(), std::move(out), session.consumed_bytes());
     return erase(at);

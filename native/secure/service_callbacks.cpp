@@ -61,7 +61,7 @@ bool has_expired_client(SSL_SESSION* session) noexcept {
 
 SSL_TICKET_RETURN judge_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char*, std::size_t,
                                SSL_TICKET_STATUS status, void*) noexcept {
-  if (!RetriedSession::may_resume(ssl)) return SSL_TICKET_RETURN_IGNORE_RENEW;
+  if (!RetriedSession::may_resume(ssl) || OpensslSession::is_deferred(ssl)) return SSL_TICKET_RETURN_IGNORE_RENEW;
   const bool is_opened = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
   if (!is_opened || has_expired_client(session)) return SSL_TICKET_RETURN_IGNORE_RENEW;
   // A TLS 1.3 client uses a ticket once (RFC 9846 C.4), so each use earns the next one.
@@ -77,6 +77,7 @@ int keep_session(SSL* ssl, SSL_SESSION* session) noexcept {
 
 SSL_SESSION* find_session(SSL* ssl, const unsigned char* id, int id_bytes, int* is_shared) noexcept {
   *is_shared = 0;  // the reference is given away
+  if (OpensslSession::is_deferred(ssl)) return nullptr;  // the client was told of a full handshake
   SessionPtr session = service_of(ssl).resumption().sessions.find({id, static_cast<std::size_t>(id_bytes)});
   return has_expired_client(session.get()) ? nullptr : session.release();
 }

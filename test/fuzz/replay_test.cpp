@@ -14,6 +14,7 @@
 extern "C" {
 int replay_record(const std::uint8_t* data, std::size_t size);
 int replay_hello(const std::uint8_t* data, std::size_t size);
+int replay_reply(const std::uint8_t* data, std::size_t size);
 int replay_tcp(const std::uint8_t* data, std::size_t size);
 int replay_http(const std::uint8_t* data, std::size_t size);
 int replay_flow(const std::uint8_t* data, std::size_t size);
@@ -51,9 +52,10 @@ void replay(const char* name, Target target) {
 
 }  // namespace
 
-TEST_CASE("fuzz: the stored records, hellos, packets, requests and flows are taken without a fault") {
+TEST_CASE("fuzz: the stored records, hellos, replies, packets, requests and flows are taken without a fault") {
   replay("record", replay_record);
   replay("hello", replay_hello);
+  replay("reply", replay_reply);
   replay("tcp", replay_tcp);
   replay("http", replay_http);
   replay("flow", replay_flow);

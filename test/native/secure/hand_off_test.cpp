@@ -55,6 +55,7 @@ Reply some_reply() {
   e.max_fragment_bytes = 4096;
   e.is_resumed = true;
   e.session_id = ByteVector(32, 8);
+  e.given_session_id = ByteVector(32, 9);
   e.server_name = "shop.test";
   e.protocol = "h2";
   e.client_subject = "CN=me";
@@ -97,6 +98,35 @@ TEST_CASE("H4: a request keeps its meaning, its deadline as what is left of it")
   CHECK(read_back.bytes == some_request().bytes);
 }
 
+TEST_CASE("H4: a deferred start keeps what the client was given and where its hello ends; one that contradicts itself is refused") {
+  const auto carried = [](const Request& sent, Request& got) {
+    SecretBuffer frame;
+    write(frame, 5, sent, Tick{1'000'000});
+    const ByteVector body = body_of(frame);
+    FrameReader in(body);
+    std::uint32_t lane = 0;
+    return read(in, lane, got, Tick{1'000'000});
+  };
+  Request sent = some_request(), got;
+  sent.kind = Request::Kind::start_deferred;
+  sent.flight = ByteVector(3000, 22);
+  sent.hello_bytes = static_cast<std::uint32_t>(sent.bytes.size());
+  REQUIRE(carried(sent, got));
+  CHECK(got.kind == Request::Kind::start_deferred);
+  CHECK(got.flight == sent.flight);
+  CHECK(got.hello_bytes == sent.hello_bytes);
+  sent.hello_bytes += 1;  // beyond what came
+  CHECK_FALSE(carried(sent, got));
+  sent.hello_bytes = 0;
+  sent.kind = Request::Kind::start;  // which has no flight
+  CHECK_FALSE(carried(sent, got));
+  sent.kind = Request::Kind::start_deferred;
+  sent.flight.clear();
+  CHECK_FALSE(carried(sent, got));
+  sent.flight.resize(100 * 1024);
+  CHECK_FALSE(carried(sent, got));
+}
+
 TEST_CASE("H4: a reply keeps its keys, and the session's ID of the processor") {
   SecretBuffer frame;
   write(frame, 2, 9, some_reply());
@@ -123,6 +153,7 @@ TEST_CASE("H4: a reply keeps its keys, and the session's ID of the processor") {
   CHECK(e.max_fragment_bytes == 4096);
   CHECK(e.is_resumed);
   CHECK(e.session_id == wanted.session_id);
+  CHECK(e.given_session_id == wanted.given_session_id);
   CHECK(e.server_name == "shop.test");
   CHECK(e.protocol == "h2");
   CHECK(e.client_subject == "CN=me");

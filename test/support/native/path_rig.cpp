@@ -79,6 +79,7 @@ void offer_suite(SSL_CTX* context, std::uint16_t iana) {
   static constexpr Name kNames[] = {{0x1301, TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256"},
                                     {0x1302, TLS1_3_VERSION, "TLS_AES_256_GCM_SHA384"},
                                     {0x1303, TLS1_3_VERSION, "TLS_CHACHA20_POLY1305_SHA256"},
+                                    {0x009c, TLS1_2_VERSION, "AES128-GCM-SHA256"},
                                     {0xc02b, TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256"},
                                     {0xc02c, TLS1_2_VERSION, "ECDHE-ECDSA-AES256-GCM-SHA384"},
                                     {0xcca9, TLS1_2_VERSION, "ECDHE-ECDSA-CHACHA20-POLY1305"}};
