@@ -41,7 +41,7 @@ constexpr std::uint16_t kMss = 1460;
 /// The hello that OpenSSL sends here, as a record; and where it differs from client to client.
 struct Hello {
   std::vector<std::uint8_t> record;
-  std::vector<std::size_t> fields{11, 44};  // of 32 bytes each: random, session ID, key share, the ticket's beginning
+  std::vector<std::size_t> fields{11};  // of 32 bytes each: random; in TLS 1.3 session ID, key share, the ticket's beginning
 
   explicit Hello(const Options& options) {
     Tls tls(options);
@@ -58,6 +58,8 @@ struct Hello {
     const long bytes = BIO_get_mem_data(out, &data);
     record.assign(data, data + bytes);
     SSL_free(ssl);
+    if (options.tls == "1.2") return;
+    fields.push_back(44);
     // key_share: type 51, two lengths, group x25519, length 32 (RFC 8446 4.2.8)
     constexpr std::array<std::uint8_t, 10> kShare{0, 51, 0, 38, 0, 36, 0, 29, 0, 32};
     const auto found = std::search(record.begin(), record.end(), kShare.begin(), kShare.end());

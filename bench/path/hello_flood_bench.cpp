@@ -1,6 +1,6 @@
 // What a client costs that sends a valid hello and never goes on, beside a whole handshake, in one run: core time and
-// instructions of Path::run for its SYN, its server's SYN-ACK, its ACK, and its hello, answered with a HelloRetryRequest or
-// refused; what a secure processor uses for a full ECDSA P-256 handshake; and the memory that so many half-open clients take.
+// instructions of Path::run for its SYN, its server's SYN-ACK, its ACK, and its hello, answered with a HelloRetryRequest, from a
+// template (RSA key exchange) or refused; what a secure processor uses for a full ECDSA P-256 handshake; and the memory that so many half-open clients take.
 // Not timed: making the packets. Instructions are counted by callgrind in a second run of this program, where valgrind is
 // installed; there the processor lacks AVX-512, and so is each ratio.
 // Run: hello_flood_bench [--json] [CLIENTS]
@@ -19,6 +19,7 @@
 
 #include "native/secure/test_pki.hpp"
 #include "port/port.hpp"
+#include "secure/first_flight.hpp"
 #include "support/native/path_rig.hpp"
 
 #if __has_include(<valgrind/callgrind.h>)
@@ -68,11 +69,25 @@ std::size_t resident_bytes() {
   return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
+secure::ServiceTls legacy_shop() {
+  secure::ServiceTls service = secure::test::shop(secure::test::KeyType::rsa);
+  service.legacy_rsa_key_exchange = true;
+  return service;
+}
+
+/// A path whose clients know nothing but RSA key exchange. A block each.
+RigPlan legacy_plan(std::uint32_t clients) {
+  RigPlan plan{.suite = 0x009c, .chunks = 4096, .max_flows = 1024, .max_half_open = clients, .blocks = {16, clients, 16}, .aead = record::find_aead("openssl")};
+  plan.adjust = [](path::Services& services) { services.list.front().hello.rsa_flights = secure::first_flights(legacy_shop()); };
+  return plan;
+}
+
 /// Many clients at one path, each with an address of its own; they share a hello, as a flood's do.
 class Flood {
  public:
   Flood(std::uint32_t clients, path::Retry retry)
-      : rig_({.chunks = 4096, .max_flows = 1024, .max_half_open = clients, .blocks = {clients, 512, 16}, .retry = retry, .aead = record::find_aead("openssl")}), clients_(clients) {
+      : Flood(clients, {.chunks = 4096, .max_flows = 1024, .max_half_open = clients, .blocks = {clients, 512, 16}, .retry = retry, .aead = record::find_aead("openssl")}) {}
+  Flood(std::uint32_t clients, const RigPlan& plan) : rig_(plan), clients_(clients) {
     rig_.tls().step();
     hello_ = rig_.tls().take();
   }
@@ -150,11 +165,12 @@ void shake_hands(Meter& meter, int handshakes) {
 }
 
 constexpr int kHandshakes = 300;
+constexpr std::uint32_t kDeferred = 2'048;
 constexpr std::uint32_t kRefused = 2'048;  // few: who is refused gets an alert, as long as there is room for its flow
 
 /// Core time of each stage, all clients together, and what memory they took.
 struct Figures {
-  Meter handshake, tcp, retried, refused;
+  Meter handshake, tcp, retried, deferred, refused;
   double open_bytes = 0, answered_bytes = 0;
 };
 
@@ -175,6 +191,14 @@ Figures measure(std::uint32_t clients, int handshakes) {
     if (flood.count(Count::hellos_retried) != clients || flood.live() != clients) stop("not all were retried");
   }
   Meter unused;
+  {
+    Flood legacy(kDeferred, legacy_plan(kDeferred));
+    legacy.connect(unused);
+    CALLGRIND_DUMP_STATS_AT("unused");
+    legacy.greet(m.deferred);
+    CALLGRIND_DUMP_STATS_AT("deferred");
+    if (legacy.count(Count::hellos_deferred) != kDeferred || legacy.live() != kDeferred) stop("not all were deferred");
+  }
   Flood bad(kRefused, path::Retry::never);
   bad.damage_hello();
   bad.connect(unused);
@@ -221,9 +245,10 @@ int main(int argc, char** argv) {
     double ns, instructions;
   };
   const double each = kCounted;
-  const std::array<Row, 4> rows{{{"handshake", m.handshake.ns() / kHandshakes, counts["handshake"] / kCountedHandshakes},
+  const std::array<Row, 5> rows{{{"handshake", m.handshake.ns() / kHandshakes, counts["handshake"] / kCountedHandshakes},
                                  {"tcp", m.tcp.ns() / clients, counts["tcp"] / each},
                                  {"retried", m.retried.ns() / clients, counts["retried"] / each},
+                                 {"deferred", m.deferred.ns() / kDeferred, counts["deferred"] / kDeferred},
                                  {"refused", m.refused.ns() / kRefused, counts["refused"] / kRefused}}};
   const Row& whole = rows[0];
   if (is_json) {
@@ -232,7 +257,7 @@ int main(int argc, char** argv) {
     std::printf("}\n");
     return 0;
   }
-  constexpr std::array<const char*, 4> kLabels{"full ECDSA P-256 handshake", "TCP: SYN, SYN-ACK, ACK", "a hello retried", "a hello refused"};
+  constexpr std::array<const char*, 5> kLabels{"full ECDSA P-256 handshake", "TCP: SYN, SYN-ACK, ACK", "a hello retried", "a hello deferred (RSA)", "a hello refused"};
   std::printf("%-32s %10s %14s %10s %14s\n", "", "ns", "instructions", "cheaper", "in instr.");
   for (std::size_t i = 0; i < rows.size(); ++i) {
     std::printf("%-32s %10.0f %14.0f %9.1fx", kLabels[i], rows[i].ns, rows[i].instructions, whole.ns / rows[i].ns);

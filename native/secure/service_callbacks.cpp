@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "secure/openssl_session.hpp"
 #include "secure/retried_session.hpp"
 #include "secure/service_context.hpp"
 

@@ -10,6 +10,7 @@
 
 #include "native/secure/tls_client.hpp"
 #include "record/aead.hpp"
+#include "support/native/deferred_start.hpp"
 
 using namespace cutwater;
 using namespace cutwater::secure;
@@ -157,6 +158,39 @@ TEST_CASE("H4: handshakes in a process of their own give keys that a real client
   CHECK(bench.pool.stats().alive == 0);
   CHECK(bench.pool.process_id() != 0);
   CHECK(bench.pool.process_id() != ::getpid());
+}
+
+TEST_CASE("H3, H4, H5: a template made without the private key is what the process that has it would have said; a deferred start goes there whole") {
+  ServiceTls service = shop(KeyType::rsa);
+  service.legacy_rsa_key_exchange = true;
+  const KeyFile key(test_certificate(KeyType::rsa).key_pem);
+  service = named(service, key);
+  Pool pool(in_a_process());
+  REQUIRE(pool.configure(0, service).empty());
+  const auto flights = first_flights(service);
+  REQUIRE(flights != nullptr);
+  for (const bool is_falsified : {false, true}) {
+    TlsClient client([](SSL_CTX* context) {
+      SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION);
+      SSL_CTX_set_cipher_list(context, "AES128-GCM-SHA256");
+      SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+    });
+    support::DeferredStart start(*flights, client);
+    if (is_falsified) start.flight.back() ^= 1;
+    pool.link(0).post(start.request());
+    const auto reply = await_reply(pool, {.is_threaded = true});
+    REQUIRE(reply != nullptr);
+    if (is_falsified) {
+      CHECK(reply->failure == HandshakeFailure::flight_differs);
+      continue;
+    }
+    REQUIRE_MESSAGE(reply->kind == Reply::Kind::established, reply->detail);
+    CHECK(reply->established->session_id.size() == 32);
+    CHECK(reply->established->given_session_id == reply->established->session_id);
+    client.give(reply->bytes);
+    CHECK(client.step());
+    CHECK(say(client, *reply->established, "from the server") == "from the server");
+  }
 }
 
 TEST_CASE("H6: all threads of the process take up each other's sessions, by ticket and by ID") {
