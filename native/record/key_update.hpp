@@ -1,4 +1,5 @@
-// Handshake messages after the handshake: KeyUpdate is read and written, everything else a client may not send.
+// Handshake messages after the handshake: KeyUpdate is read and written; what only a server may send is passed over; everything else
+// is refused.
 // Not here: deriving the next keys (traffic_secret.hpp), deciding when to rekey. Thread: owning worker.
 // Source: RFC 9846 4.7.3 (KeyUpdate), 5.1 (fragmentation; no message spans a key change).
 #pragma once
@@ -19,10 +20,13 @@ inline constexpr std::size_t kKeyUpdateBytes = 5;
 /// The fragment of a KeyUpdate record. The sender's keys change after this record.
 std::array<std::uint8_t, kKeyUpdateBytes> emit_key_update(KeyUpdateRequest request) noexcept;
 
+/// Who writes what is read: a client may say less after the handshake than a server.
+enum class Writer : std::uint8_t { client, server };
+
 /// Why a handshake fragment after the handshake is refused: the sender's fault, always.
 enum class PostHandshakeError : std::uint8_t {
   renegotiation,    // TLS 1.2: a client's new hello; answered with no_renegotiation
-  unexpected_type,  // not a KeyUpdate, or nothing at all
+  unexpected_type,  // not a KeyUpdate (of a server: nor a ticket), or nothing at all
   bad_length,       // a KeyUpdate of another length than one byte
   bad_request,      // neither 0 nor 1
   trailing_bytes,   // something behind a KeyUpdate in its record: it would span the key change
@@ -32,20 +36,23 @@ Alert alert_for(PostHandshakeError error) noexcept;
 
 /// What a handshake fragment amounted to.
 enum class PostHandshake : std::uint8_t {
-  partial,                // a KeyUpdate cut over records, legal and unheard of; the next record must go on with it
+  partial,                // a message cut over records; the next record must go on with it
   key_update,             // change the keys for opening
   key_update_and_answer,  // and send a KeyUpdate (not_requested) of our own before the next record
+  passed_over,            // whole messages of a server that nobody here needs: tickets, and a HelloRequest of TLS 1.2
 };
 
 /// Reads the handshake fragments of one direction after the handshake. Six bytes, part of the flow.
 class PostHandshakeReader {
  public:
   /// Takes the fragment of one handshake record; an empty one is refused. Errors: the flow ends with alert_for().
-  Result<PostHandshake, PostHandshakeError> take(Version version, Bytes fragment) noexcept;
+  Result<PostHandshake, PostHandshakeError> take(Version version, Writer writer, Bytes fragment) noexcept;
   /// While true, a record of any other type is an unexpected_message (RFC 9846 5.1: messages are not interleaved).
   [[nodiscard]] bool has_partial() const noexcept { return size_ != 0; }
 
  private:
+  static constexpr std::uint8_t kPassingOver = 0xff;  // size_: bytes_ holds how much of a server's message is still to come
+  Bytes pass_over(Bytes fragment) noexcept;
   std::array<std::uint8_t, kKeyUpdateBytes> bytes_{};
   std::uint8_t size_ = 0;
 };

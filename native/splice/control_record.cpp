@@ -25,9 +25,13 @@ bool take_alert(Resources& r, Flow& f, Bytes fragment) noexcept {
 }
 
 bool take_handshake(Resources& r, Flow& f, Bytes fragment) noexcept {
-  const auto message = f.post_handshake.take(f.suite->version, fragment);
+  const auto message = f.post_handshake.take(f.suite->version, f.route->policy.peer, fragment);
   if (!message) return fail(r, f, Reset::unexpected_message, record::alert_for(message.error())), false;
   if (*message == record::PostHandshake::partial) return true;
+  if (*message == record::PostHandshake::passed_over) {
+    if (f.update_limit.admit(r.now)) return true;
+    return fail(r, f, Reset::key_update_flood, Alert::unexpected_message), false;
+  }
   r.counters.add(Count::key_updates_received);
   // A third epoch while records of two are unacknowledged: no client does it, and we keep one old key.
   if (!f.update_limit.admit(r.now) || spans_two_up_epochs(r, f)) return fail(r, f, Reset::key_update_flood, Alert::unexpected_message), false;

@@ -113,8 +113,9 @@ bool finish_record(Resources& r, Flow& f) noexcept {
   if (type == record::ContentType::application_data || fragment_bytes == 0 || custody.ready != begin) {
     return fail(r, f, Reset::unexpected_message, record::Alert::unexpected_message), false;
   }
-  std::array<std::uint8_t, kMaxControlBytes> control{};
-  if (fragment_bytes > control.size()) return fail(r, f, Reset::unexpected_message, record::Alert::unexpected_message), false;
+  std::array<std::uint8_t, record::kMaxFragmentBytes> control;  // a server's tickets may fill a record
+  const std::size_t most = f.route->policy.peer == record::Writer::server ? control.size() : kMaxControlBytes;
+  if (fragment_bytes > most) return fail(r, f, Reset::unexpected_message, record::Alert::unexpected_message), false;
   custody.queue.copy(r.chunks, custody.ready, {control.data(), fragment_bytes});
   custody.queue.cut_back(r.chunks, custody.ready, ByteQueue::Wipe::no);
   return take_control(r, f, type, {control.data(), fragment_bytes});

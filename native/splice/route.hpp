@@ -7,6 +7,7 @@
 
 #include "balance/tally.hpp"
 #include "base/ip_address.hpp"
+#include "record/key_update.hpp"
 #include "splice/congestion_control.hpp"
 
 namespace cutwater::splice {
@@ -24,6 +25,12 @@ enum class Handling : std::uint8_t {
   pass_tls,  // TLS that servers end themselves: its hello is read, and all passes untouched
 };
 
+/// What the servers of a route speak.
+enum class ServerSpeech : std::uint8_t {
+  clear,
+  tls,  // through a second flow of ours (path/far.cpp): packets to and from the server stay in memory
+};
+
 struct Policy {
   Handling handling = Handling::open;
   Truncation truncation = Truncation::reset;
@@ -35,6 +42,9 @@ struct Policy {
   std::uint8_t overhead_bytes = 29;       // largest record overhead the service may negotiate (A4)
   balance::PassiveRule passive{};         // when failures towards clients shun a server
   Introduction introduction = Introduction::none;
+  ServerSpeech speech = ServerSpeech::clear;
+  Truncation server_truncation = Truncation::reset;  // of a server that speaks TLS
+  record::Writer peer = record::Writer::client;  // who speaks TLS with us
 };
 
 /// One end's address as it stands on the wire.

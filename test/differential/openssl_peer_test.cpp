@@ -142,7 +142,7 @@ class Relay {
  private:
   static bool is_key_update(const ByteVector& fragment) {
     PostHandshakeReader reader;
-    const auto result = reader.take(Version::tls13, fragment);
+    const auto result = reader.take(Version::tls13, Writer::client, fragment);
     return result && *result != PostHandshake::partial;
   }
   void rekey() {

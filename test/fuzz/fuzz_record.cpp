@@ -31,11 +31,15 @@ void judge_bytes(Version version, Bytes bytes) {
   require(run.rest.status != NextRecord::Status::complete);
   require(run.rest.status == NextRecord::Status::bad || run.rest.missing_bytes > 0);
   (void)parse_alert(version, bytes);
-  PostHandshakeReader reader;
-  for (std::size_t at = 0; at < bytes.size();) {  // in pieces whose lengths the bytes give
-    const std::size_t piece = std::min<std::size_t>(bytes.size() - at, 1 + bytes[at] % 7);
-    if (!reader.take(version, bytes.subspan(at, piece))) break;
-    at += piece;
+  for (const Writer writer : {Writer::client, Writer::server}) {
+    PostHandshakeReader reader;
+    for (std::size_t at = 0; at < bytes.size();) {  // in pieces whose lengths the bytes give
+      const std::size_t piece = std::min<std::size_t>(bytes.size() - at, 1 + bytes[at] % 7);
+      const auto result = reader.take(version, writer, bytes.subspan(at, piece));
+      if (!result) break;
+      require(reader.has_partial() == (*result == PostHandshake::partial));
+      at += piece;
+    }
   }
 }
 
