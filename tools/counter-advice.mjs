@@ -24,6 +24,14 @@ export const handshakeTexts = {
   bad_cookie: 'a second hello without the cookie of our HelloRetryRequest, or with another',
   flight_differs:
     'what a client was given from a template is not what the secure processor would have sent (RSA key exchange)',
+  server_untrusted:
+    'a server’s certificate leads to no issuer that the service believes, or is not fit for a server; another was asked',
+  server_expired: 'a server’s certificate has expired, or is not valid yet',
+  server_wrong_name: 'a server’s certificate is for other names than `serverTls.name`',
+  server_wrong_protocol: 'a server does not speak the application protocol that the client has agreed on',
+  server_alert: 'a server gave up with a fatal alert',
+  server_handshake:
+    'anything else went wrong in the handshake with a server: no version or suite in common, broken records',
 }
 
 /** What the engine adds to the lists of its workers, in native/engine/engine.cpp. */
@@ -88,6 +96,7 @@ export const advice = {
   reset_by_client: 'Nothing: a browser that closes a tab does that',
   reset_by_server: 'The server’s log',
   reset_server_refused: 'Does the server listen on that port?',
+  reset_server_tls_failed: 'The `handshake_server_…` counters and `cutwater failures` say why',
   reset_server_unreachable: 'Are the servers up, and do their answers come back through here?',
   reset_no_route: 'A name or a request that `routes` has nothing for; add a route without `match` for the rest',
   reset_bad_request: 'The `request_…` counters say why. From one client: a broken or hostile one',
@@ -132,6 +141,15 @@ export const advice = {
   handshake_too_large: 'Nothing: hostile, or far too large client certificates',
   handshake_denied: 'Nothing: `hello.rules` asked for it',
   handshake_too_many: 'See `hello.rules`; many honest clients behind one address need a rate of their own',
+  handshake_server_untrusted:
+    'Does `serverTls.ca` hold the issuer of the servers’ certificates? Somebody else may stand between',
+  handshake_server_expired: 'Renew the server’s certificate; look at both clocks',
+  handshake_server_wrong_name:
+    'Every server needs `serverTls.name` among its alternative names (not as common name alone)',
+  handshake_server_wrong_protocol: 'Let the servers speak what `tls.protocols` offers to clients',
+  handshake_server_alert: 'The event names the alert; does the server want a certificate (`serverTls.certificate`)?',
+  handshake_server_handshake:
+    'The event’s text; the servers need TLS 1.2 or 1.3 with AEAD suites and extended master secret',
   handshake_bad_cookie: 'One client: a bug of its software. Many: somebody tries cookies',
   handshake_flight_differs:
     'A few at a reload that changes a certificate: nothing, they connect again. Otherwise report it, with the event’s text',

@@ -34,7 +34,8 @@ const sections = [
   },
   {
     title: 'Failed handshakes: `handshake_…`',
-    about: 'One for each TLS handshake that failed; the client got the alert that the event names.',
+    about:
+      'One for each TLS handshake that failed; the client got the alert that the event names. Those with `server_` are of handshakes with servers (`serverTls`), where we are the client.',
     rows: failures(),
   },
   {
@@ -124,6 +125,10 @@ function render() {
 \`cutwater stats\`, the control socket, \`appliance.snapshots()\` and Prometheus (\`cutwater_…_total\`; \`drop_\`, \`reset_\` and \`handshake_\` as
 labels of one metric each) all show the same counters under these names. The names are stable. Each worker writes its own without locks; a
 reading may be a packet late, never torn. No advice means that there is nothing to do.
+
+With \`serverTls\` there are \`server_tls_…\` as well: of the flows behind the clients', to servers. \`server_tls_called\`, \`…_established\` (\`…_tls12\`, \`…_tls13\`) and
+\`…_closed\` count connections, \`…_records_opened\`, \`…_records_sealed\`, \`…_records_resealed\` and \`…_custody_entered\` what the same words count for clients, and \`server_tls_drop_…\`,
+\`server_tls_reset_…\` have the reasons below; what they call the client is the server there, and what they call the server is the client's flow.
 
 ${parts.join('\n')}`
 }

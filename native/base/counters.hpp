@@ -98,7 +98,7 @@ class Counters {
   [[nodiscard]] std::uint64_t value(Reset r) const noexcept { return read(resets_[static_cast<std::size_t>(r)]); }
   [[nodiscard]] std::uint64_t handshake_failures(std::size_t reason) const noexcept { return read(failures_[reason]); }
 
-  static constexpr std::size_t kFailureReasons = 24;
+  static constexpr std::size_t kFailureReasons = 32;
 
  private:
   using Cell = std::atomic<std::uint64_t>;

@@ -44,6 +44,7 @@ namespace cutwater {
   X(by_client, "the client sent RST")                                                                                \
   X(by_server, "the server sent RST; the client got RST, never a clean end")                                         \
   X(server_refused, "the server refused the connection")                                                             \
+  X(server_tls_failed, "no server of the service could be trusted or spoken TLS with; internal_error sent, or 502")   \
   X(server_unreachable, "no server answered in time, or none may be asked; internal_error sent")                     \
   X(no_route, "no route of the service fits the connection, or the request; unrecognized_name, or 404")                \
   X(bad_request, "a request that is no sound HTTP/1.1; answered with 400 or 431")                                    \

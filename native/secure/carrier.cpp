@@ -100,7 +100,7 @@ bool Carrier::take_requests(std::size_t budget) {
 
 void Carrier::send(std::uint32_t lane, const Request& request) {
   const std::uint64_t key = key_of(lane, request.token.flow);
-  if (request.kind < Request::Kind::input) {
+  if (is_beginning(request.kind)) {
     if (handshakes_.insert_or_assign(key, request.token.generation).second) shared_.alive.fetch_add(1, std::memory_order_relaxed);
   } else {
     const auto known = handshakes_.find(key);

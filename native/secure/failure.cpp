@@ -87,6 +87,22 @@ HandshakeFailure by_alert(std::uint8_t alert, Phase phase) noexcept {
   }
 }
 
+// Why a server's certificate was not believed.
+HandshakeFailure by_verdict(long verdict) noexcept {
+  switch (verdict) {
+    case X509_V_OK:
+      return HandshakeFailure::server_handshake;  // the chain was right, its proof was not
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return HandshakeFailure::server_wrong_name;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return HandshakeFailure::server_expired;
+    default:
+      return HandshakeFailure::server_untrusted;
+  }
+}
+
 std::string describe(const SSL* ssl, unsigned long cause) {
   const char* text = cause == 0 ? nullptr : ERR_reason_error_string(cause);
   std::string detail = text == nullptr ? "no reason given" : text;
@@ -109,6 +125,29 @@ FailureReport report_failure(const SSL* ssl, Phase phase, std::uint8_t sent_aler
   report.failure = by_reason(reason);
   if (report.failure == HandshakeFailure::none) report.failure = by_alert(sent_alert, phase);
   return report;
+}
+
+FailureReport report_call_failure(const SSL* ssl, std::uint8_t sent_alert) {
+  FailureReport report = report_failure(ssl, Phase::after_hello, sent_alert);
+  const bool is_unverified = report.failure == HandshakeFailure::client_certificate_rejected;
+  report.failure = is_unverified ? by_verdict(SSL_get_verify_result(ssl)) : of_server(report.failure);
+  return report;
+}
+
+HandshakeFailure of_server(HandshakeFailure failure) noexcept {
+  switch (failure) {
+    case HandshakeFailure::client_alert:
+      return HandshakeFailure::server_alert;
+    case HandshakeFailure::deadline:
+    case HandshakeFailure::overload:
+    case HandshakeFailure::internal:
+    case HandshakeFailure::processor_lost:
+    case HandshakeFailure::server_untrusted:
+    case HandshakeFailure::server_wrong_protocol:
+      return failure;
+    default:
+      return HandshakeFailure::server_handshake;
+  }
 }
 
 }  // namespace cutwater::secure

@@ -21,4 +21,9 @@ enum class Phase : std::uint8_t { hello, after_hello };
 /// Reads and empties the error queue. `sent_alert` is 0 when none was sent.
 FailureReport report_failure(const SSL* ssl, Phase phase, std::uint8_t sent_alert);
 
+/// The same of a handshake in which we are the client.
+FailureReport report_call_failure(const SSL* ssl, std::uint8_t sent_alert);
+/// A failure that is named after clients, where it was a server.
+HandshakeFailure of_server(HandshakeFailure failure) noexcept;
+
 }  // namespace cutwater::secure

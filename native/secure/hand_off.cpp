@@ -15,6 +15,7 @@ constexpr std::size_t kMaxFlightBytes = 96 * 1024;  // record::kMaxFlightBytes, 
 constexpr std::size_t kMaxListItems = 2048;
 constexpr std::size_t kMaxCookieKeyBytes = 64;
 constexpr std::size_t kMaxSealedBytes = 256;
+constexpr std::size_t kMaxProtocolBytes = 255;         // one length byte in the hello
 
 void write_token(FrameWriter& frame, std::uint32_t lane, Token token) {
   frame.u32(lane);
@@ -43,6 +44,44 @@ std::size_t read_count(FrameReader& in) {
   return in.is_whole() ? count : 0;
 }
 
+void write_certificate(FrameWriter& frame, const CertificatePem& certificate) {
+  frame.text(certificate.name);
+  frame.text(certificate.chain_pem);
+  frame.text(certificate.key_name);
+}
+
+CertificatePem read_certificate_names(FrameReader& in) {
+  CertificatePem certificate;
+  certificate.name = in.text(kMaxNameBytes);
+  certificate.chain_pem = in.text(kMaxPemBytes);
+  certificate.key_name = in.text(kMaxNameBytes);
+  return certificate;
+}
+
+void write_servers(FrameWriter& frame, const std::optional<ServerTls>& servers) {
+  frame.u8(servers.has_value());
+  if (!servers) return;
+  frame.u8(static_cast<std::uint8_t>(servers->allow_tls12 | servers->allow_tls13 << 1));
+  frame.u8(static_cast<std::uint8_t>(servers->verify));
+  frame.text(servers->name);
+  frame.text(servers->ca_pem);
+  frame.u8(servers->certificate.empty() ? 0 : 1);
+  if (!servers->certificate.empty()) write_certificate(frame, servers->certificate.front());
+}
+
+void read_servers(FrameReader& in, std::optional<ServerTls>& servers) {
+  if (in.u8() == 0) return;
+  ServerTls s;
+  const std::uint8_t flags = in.u8();
+  s.allow_tls12 = (flags & 1) != 0;
+  s.allow_tls13 = (flags & 2) != 0;
+  s.verify = read_choice(in, ServerVerify::none);
+  s.name = in.text(kMaxNameBytes);
+  s.ca_pem = in.text(kMaxPemBytes);
+  if (in.u8() != 0) s.certificate.push_back(read_certificate_names(in));
+  servers = std::move(s);
+}
+
 void write_service(FrameWriter& frame, const ServiceTls& s) {
   frame.text(s.name);
   frame.u8(static_cast<std::uint8_t>(s.allow_tls12 | s.allow_tls13 << 1 | s.require_known_name << 2 |
@@ -53,15 +92,12 @@ void write_service(FrameWriter& frame, const ServiceTls& s) {
   frame.u32(s.tickets);
   frame.bytes(s.cookie_key);
   frame.u32(static_cast<std::uint32_t>(s.certificates.size()));
-  for (const CertificatePem& certificate : s.certificates) {
-    frame.text(certificate.name);
-    frame.text(certificate.chain_pem);
-    frame.text(certificate.key_name);
-  }
+  for (const CertificatePem& certificate : s.certificates) write_certificate(frame, certificate);
   frame.u32(static_cast<std::uint32_t>(s.protocols.size()));
   for (const std::string& protocol : s.protocols) frame.text(protocol);
   frame.u32(static_cast<std::uint32_t>(s.suites.size()));
   for (const std::uint16_t suite : s.suites) frame.u16(suite);
+  write_servers(frame, s.servers);
 }
 
 void write_keys(FrameWriter& frame, const record::TrafficKeys& keys) {
@@ -180,15 +216,10 @@ bool read_service(FrameReader& in, std::uint32_t& index, ServiceTls& s) {
   s.tickets = in.u32();
   const Bytes cookie_key = in.bytes(kMaxCookieKeyBytes);
   s.cookie_key.assign(cookie_key.begin(), cookie_key.end());
-  for (std::size_t n = read_count(in); n > 0; --n) {
-    CertificatePem certificate;
-    certificate.name = in.text(kMaxNameBytes);
-    certificate.chain_pem = in.text(kMaxPemBytes);
-    certificate.key_name = in.text(kMaxNameBytes);
-    s.certificates.push_back(std::move(certificate));
-  }
+  for (std::size_t n = read_count(in); n > 0; --n) s.certificates.push_back(read_certificate_names(in));
   for (std::size_t n = read_count(in); n > 0; --n) s.protocols.push_back(in.text(kMaxNameBytes));
   for (std::size_t n = read_count(in); n > 0; --n) s.suites.push_back(in.u16());
+  read_servers(in, s.servers);
   return in.is_done();
 }
 
@@ -199,6 +230,7 @@ void write(SecretBuffer& out, std::uint32_t lane, const Request& request, Tick n
   frame.u32(request.service);
   frame.u64(request.deadline == kNever ? kNever.us : request.deadline - now);
   frame.raw(request.client.bytes);
+  frame.text(request.protocol);
   frame.bytes(request.bytes);
   frame.u32(request.hello_bytes);
   frame.bytes(request.flight);
@@ -206,12 +238,13 @@ void write(SecretBuffer& out, std::uint32_t lane, const Request& request, Tick n
 
 bool read(FrameReader& in, std::uint32_t& lane, Request& request, Tick now) {
   const bool is_lane_right = read_token(in, lane, request.token);
-  request.kind = read_choice(in, Request::Kind::cancel);
+  request.kind = read_choice(in, Request::Kind::call);
   request.service = in.u32();
   const std::uint64_t left_us = in.u64();
   request.deadline = left_us > kNever.us - now.us ? kNever : now + left_us;
   const Bytes client = in.raw(request.client.bytes.size());
   std::copy(client.begin(), client.end(), request.client.bytes.begin());
+  request.protocol = in.text(kMaxProtocolBytes);
   const Bytes records = in.bytes(kMaxRecordsBytes);
   request.bytes.assign(records.begin(), records.end());
   request.hello_bytes = in.u32();

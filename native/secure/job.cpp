@@ -48,6 +48,18 @@ std::string_view to_string(HandshakeFailure failure) noexcept {
       return "bad_cookie";
     case HandshakeFailure::flight_differs:
       return "flight_differs";
+    case HandshakeFailure::server_untrusted:
+      return "server_untrusted";
+    case HandshakeFailure::server_expired:
+      return "server_expired";
+    case HandshakeFailure::server_wrong_name:
+      return "server_wrong_name";
+    case HandshakeFailure::server_wrong_protocol:
+      return "server_wrong_protocol";
+    case HandshakeFailure::server_alert:
+      return "server_alert";
+    case HandshakeFailure::server_handshake:
+      return "server_handshake";
   }
   return "unknown";
 }

@@ -27,18 +27,25 @@ struct Request {
     start_deferred,  // the client was given a first flight before anybody worked for it (H3): bytes hold its hello and its reply
     input,   // more records
     cancel,  // the client has gone: forget it
+    call,    // a new handshake with a server of the service, as its client; no bytes
   };
   Kind kind = Kind::start;
   Token token;
   std::uint32_t service = 0;        // index into the pool's service contexts
   Tick deadline = kNever;           // past it the handshake is not worth a signature any more
-  IpAddress client;                 // for session binding and events
+  IpAddress client;                 // for session binding and events; of a call: the server
+  std::string protocol;             // of a call: the only one that the server may speak; empty: none is asked for
   std::vector<std::uint8_t> bytes;  // whole TLS records, header included, in stream order; the last may be cut
                                     // short only where its header already cannot be TLS (the answer is a failure)
   // start_deferred: how much of the bytes is the hello, and what the client was given. Its random and session ID stand in there.
   std::uint32_t hello_bytes = 0;
   std::vector<std::uint8_t> flight = {};
 };
+
+/// Whether such a request begins a handshake.
+constexpr bool is_beginning(Request::Kind kind) noexcept {
+  return kind < Request::Kind::input || kind == Request::Kind::call;
+}
 
 /// Why a handshake failed; one list for counters, events and docs.
 enum class HandshakeFailure : std::uint8_t {
@@ -64,14 +71,20 @@ enum class HandshakeFailure : std::uint8_t {
   too_many,                   // more hellos of one source than a rule of the service allows
   bad_cookie,                 // a second hello without the cookie of our HelloRetryRequest, or with another
   flight_differs,             // the first flight a client was given is not what the processor would have sent
+  server_untrusted,           // a server's certificate leads to no issuer that the service trusts, or is not fit for a server
+  server_expired,             // it has expired, or is not valid yet
+  server_wrong_name,          // it is for other names
+  server_wrong_protocol,      // the server speaks another application protocol than the client
+  server_alert,               // the server gave up with a fatal alert
+  server_handshake,           // anything else between us and a server: see the event's text
 };
-inline constexpr std::size_t kHandshakeFailures = 22;  // how many names the list has, for counters
+inline constexpr std::size_t kHandshakeFailures = 28;  // how many names the list has, for counters
 std::string_view to_string(HandshakeFailure failure) noexcept;
 
 /// Everything the fast path needs to go on without the TLS object, which is freed.
 struct Established {
   const record::Suite* suite = nullptr;
-  record::TrafficKeys up_keys, down_keys;        // client write / server write
+  record::TrafficKeys up_keys, down_keys;        // what the other end writes / what we write
   record::TrafficSecret up_secret, down_secret;  // TLS 1.3 only: for key updates
   std::uint64_t up_number = 0, down_number = 0;  // next record numbers (down: after the tickets; TLS 1.2: 1 each)
   std::uint16_t max_fragment_bytes = 16384;      // max_fragment_length, when the client asked

@@ -8,6 +8,7 @@
 #include "record/deframer.hpp"
 #include "secure/first_record.hpp"
 #include "secure/retried_session.hpp"
+#include "secure/server_context.hpp"
 #include "secure/server_random.hpp"
 
 namespace cutwater::secure {
@@ -48,6 +49,13 @@ std::optional<Given> read_given(Bytes flight) noexcept {
   return Given{flight.subspan(kRandomAt, kServerRandomBytes), flight.subspan(kIdAt + 1, id_bytes)};
 }
 
+// Of a handshake in which we are the client: up is what the server writes.
+void turn_round(Established& e) noexcept {
+  std::swap(e.up_keys, e.down_keys);
+  std::swap(e.up_secret, e.down_secret);
+  std::swap(e.up_number, e.down_number);
+}
+
 // An alert in clear repeats the version of the client's record, even one that does not exist (3.4 and up). Ours say 3.3.
 void mend_alert_version(MutableBytes written) noexcept {
   const bool is_clear_alert = written.size() == record::kHeaderBytes + record::kAlertBytes && written[0] == SSL3_RT_ALERT;
@@ -57,13 +65,18 @@ void mend_alert_version(MutableBytes written) noexcept {
 }  // namespace
 
 OpensslSession::OpensslSession(std::shared_ptr<const ServiceContext> service, KeyLog* key_log)
-    : service_(std::move(service)), key_log_(key_log), ssl_(SSL_new(service_->initial())) {
+    : service_(std::move(service)), key_log_(key_log) {
+  attach(service_->initial());
+  SSL_set_accept_state(ssl_.get());
+}
+
+void OpensslSession::attach(SSL_CTX* context) {
+  ssl_.reset(SSL_new(context));
   BIO* bio = BIO_new(memory_method());
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_app_data(ssl_.get(), this);
-  SSL_set_accept_state(ssl_.get());
 }
 
 OpensslSession::~OpensslSession() {
@@ -127,6 +140,22 @@ Progress OpensslSession::feed_deferred(Bytes hello, Bytes flight, Bytes reply, s
   return feed(reply, out);
 }
 
+Progress OpensslSession::call(const std::string& protocol, std::vector<std::uint8_t>& out) {
+  constexpr std::size_t kMaxProtocolBytes = 255;
+  const ServerTls& servers = *service_->servers();
+  is_call_ = true;
+  protocol_ = protocol.substr(0, kMaxProtocolBytes);
+  attach(service_->towards_servers());
+  SSL_set_connect_state(ssl_.get());
+  if (!servers.name.empty() && is_host_name(servers.name)) SSL_set_tlsext_host_name(ssl_.get(), servers.name.c_str());
+  if (!protocol_.empty()) {
+    std::vector<std::uint8_t> list{static_cast<std::uint8_t>(protocol_.size())};
+    list.insert(list.end(), protocol_.begin(), protocol_.end());
+    SSL_set_alpn_protos(ssl_.get(), list.data(), static_cast<unsigned int>(list.size()));
+  }
+  return step({}, out);
+}
+
 std::unique_ptr<Established> OpensslSession::take_established(std::string& detail) {
   detail = describe(ssl_.get(), *established_);
   return std::move(established_);
@@ -143,7 +172,7 @@ Progress OpensslSession::step(Bytes record, std::vector<std::uint8_t>& out) {
   if (result == 1) return finish(record::whole_records(Bytes{out}.subspan(before_bytes)).records);
   const int error = SSL_get_error(ssl_.get(), result);
   if (error == SSL_ERROR_ZERO_RETURN)
-    return fail(HandshakeFailure::client_alert, "the client closed with close_notify");
+    return fail(HandshakeFailure::client_alert, is_call_ ? "the server closed with close_notify" : "the client closed with close_notify");
   if (error != SSL_ERROR_WANT_READ) {
     mend_alert_version(MutableBytes{out}.subspan(before_bytes));
     return fail();
@@ -171,10 +200,28 @@ Progress OpensslSession::finish(std::uint64_t records_sent) {
   if (!is_tls13 && SSL_get_extms_support(ssl_.get()) != 1) {
     return fail(HandshakeFailure::no_extended_master_secret, "TLS 1.2 without extended master secret");
   }
-  established_ = export_established(ssl_.get(), std::move(secrets_), records_sent);
+  if (is_call_ && judge_server() == Progress::failed) return Progress::failed;
+  // What a client says last in TLS 1.3 is under the handshake's keys.
+  established_ = export_established(ssl_.get(), std::move(secrets_), is_call_ ? 0 : records_sent);
   if (established_ == nullptr) return fail(HandshakeFailure::internal, "keys could not be exported");
   established_->given_session_id = given_session_id_;
+  if (is_call_) turn_round(*established_);
   return Progress::established;
+}
+
+// OpenSSL has verified before it said that the handshake is done. Nothing goes on if it should ever not have.
+Progress OpensslSession::judge_server() {
+  const bool has_verified = SSL_get0_peer_certificate(ssl_.get()) != nullptr && SSL_get_verify_result(ssl_.get()) == X509_V_OK;
+  if (service_->servers()->verify == ServerVerify::full && !has_verified) {
+    return fail(HandshakeFailure::server_untrusted, "the server's certificate was not verified");
+  }
+  const unsigned char* chosen = nullptr;
+  unsigned int chosen_bytes = 0;
+  SSL_get0_alpn_selected(ssl_.get(), &chosen, &chosen_bytes);
+  const std::string_view protocol(reinterpret_cast<const char*>(chosen), chosen_bytes);
+  // A server that answers nothing speaks what it spoke before there was ALPN.
+  const bool is_right = protocol == protocol_ || (protocol.empty() && protocol_ == "http/1.1");
+  return is_right ? Progress::established : fail(HandshakeFailure::server_wrong_protocol, "the server does not speak " + protocol_);
 }
 
 /// What the client has in its hands cannot be gone on from. No keys exist, so the alert is in clear.
@@ -186,7 +233,7 @@ Progress OpensslSession::fail_flight(std::string_view why, std::vector<std::uint
 }
 
 Progress OpensslSession::fail() {
-  failure_ = report_failure(ssl_.get(), phase_, sent_alert_);
+  failure_ = is_call_ ? report_call_failure(ssl_.get(), sent_alert_) : report_failure(ssl_.get(), phase_, sent_alert_);
   if (lacks_master_secret_binding_) {
     failure_.failure = HandshakeFailure::no_extended_master_secret;
     failure_.detail = "TLS 1.2 without extended master secret";
@@ -196,7 +243,7 @@ Progress OpensslSession::fail() {
 
 Progress OpensslSession::fail(HandshakeFailure failure, std::string_view why) {
   ERR_clear_error();
-  failure_ = {failure, sent_alert_, std::string{why}};
+  failure_ = {is_call_ ? of_server(failure) : failure, sent_alert_, std::string{why}};
   return Progress::failed;
 }
 
@@ -265,9 +312,13 @@ int OpensslSession::give_session_id(SSL* ssl, unsigned char* id, unsigned int* b
   return 1;
 }
 
-void OpensslSession::install_callbacks(SSL_CTX* context) {
+void OpensslSession::install_call_callbacks(SSL_CTX* context) {
   SSL_CTX_set_keylog_callback(context, on_key_log);
   SSL_CTX_set_info_callback(context, on_info);
+}
+
+void OpensslSession::install_callbacks(SSL_CTX* context) {
+  install_call_callbacks(context);
   SSL_CTX_set_client_hello_cb(context, on_hello, nullptr);
 }
 

@@ -38,6 +38,11 @@ class OpensslSession {
   /// Whether a client was given a first flight before this TLS object was made: no session is taken up then.
   static bool is_deferred(const SSL* ssl) noexcept { return of(ssl).is_deferred_; }
 
+  /// Begins a handshake with a server of the service, as its client, and appends the hello. `protocol`: the only one that the
+  /// server may speak (ALPN); empty: none is asked for. Feed what the server says.
+  /// Requires: nothing was fed; the service has TLS towards servers.
+  Progress call(const std::string& protocol, std::vector<std::uint8_t>& out);
+
   /// Input that the handshake used, since its start.
   [[nodiscard]] std::uint32_t consumed_bytes() const noexcept { return consumed_bytes_; }
   /// Requires: failed.
@@ -47,12 +52,17 @@ class OpensslSession {
 
   /// Makes `context` report secrets and alerts to the session of each TLS object, and refuse unsafe TLS 1.2 hellos.
   static void install_callbacks(SSL_CTX* context);
+  /// The same for a context of calls: there is no hello to refuse.
+  static void install_call_callbacks(SSL_CTX* context);
 
  private:
   Progress step(Bytes record, std::vector<std::uint8_t>& out);
   Progress refuse_framing(Bytes rest, std::uint8_t alert, std::string_view why, std::vector<std::uint8_t>& out);
   Progress finish(std::uint64_t records_sent);
   Progress fail_flight(std::string_view why, std::vector<std::uint8_t>& out);
+  void attach(SSL_CTX* context);
+  /// Whether the server is the one that was meant, and speaks what was asked for. Requires: a finished call.
+  Progress judge_server();
   Progress fail();
   Progress fail(HandshakeFailure failure, std::string_view why);
 
@@ -74,6 +84,8 @@ class OpensslSession {
   Phase phase_ = Phase::hello;
   bool is_deferred_ = false;
   std::vector<std::uint8_t> given_session_id_;  // in a first flight
+  bool is_call_ = false;   // we are the client
+  std::string protocol_;  // of a call
   bool lacks_master_secret_binding_ = false;  // a TLS 1.2 hello without extended_master_secret
   std::uint8_t sent_alert_ = 0;
   ApplicationSecrets secrets_;

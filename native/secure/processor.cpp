@@ -11,6 +11,7 @@ constexpr std::size_t kReapedPerCall = 64;  // the default of 8,192 are looked t
 
 Progress feed(OpensslSession& session, const Request& request, std::vector<std::uint8_t>& out) {
   const Bytes bytes = request.bytes;
+  if (request.kind == Request::Kind::call) return session.call(request.protocol, out);
   if (request.kind == Request::Kind::start_retried) return session.feed_second_hello(bytes, out);
   if (request.kind != Request::Kind::start_deferred) return session.feed(bytes, out);
   return session.feed_deferred(bytes.first(request.hello_bytes), request.flight, bytes.subspan(request.hello_bytes), out);
@@ -74,7 +75,7 @@ int Processor::sleep_ms() const noexcept {
 }
 
 void Processor::serve(std::size_t lane, Request& request) {
-  if (request.kind < Request::Kind::input) return start(lane, request);
+  if (is_beginning(request.kind)) return start(lane, request);
   const auto at = find(lane, request.token);
   if (at == handshakes_.end()) return;  // it has ended, and a reply that says so is on its way
   if (request.kind == Request::Kind::cancel) return erase(at);
@@ -84,7 +85,8 @@ void Processor::serve(std::size_t lane, Request& request) {
 void Processor::start(std::size_t lane, Request& request) {
   // The worker has reused the flow's place without a cancel: what was there is gone.
   if (const auto old = by_flow_.find(key_of(lane, request.token)); old != by_flow_.end()) erase(old->second);
-  if (const auto refusal = refuse_first_record(request.bytes)) {
+  const bool is_call = request.kind == Request::Kind::call;
+  if (const auto refusal = is_call ? std::nullopt : refuse_first_record(request.bytes)) {
     std::vector<std::uint8_t> bytes;
     if (refusal->failure == HandshakeFailure::bad_record) {
       const auto alert = plain_alert(refusal->alert);
@@ -95,6 +97,9 @@ void Processor::start(std::size_t lane, Request& request) {
   auto service = shared_.services.find(request.service);
   if (service == nullptr) {
     return reply_failure(lane, request.token, {HandshakeFailure::internal, 0, "the service has no TLS context"});
+  }
+  if (is_call && service->towards_servers() == nullptr) {
+    return reply_failure(lane, request.token, {HandshakeFailure::internal, 0, "the service has no TLS towards servers"});
   }
   if (!make_room()) {
     return reply_failure(lane, request.token, {HandshakeFailure::overload, 0, "too many handshakes under way"});

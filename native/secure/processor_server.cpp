@@ -63,14 +63,14 @@ std::string read_key_file(CertificatePem& certificate, const std::string& folder
 class WithKeys {
  public:
   WithKeys(ServiceTls& service, const std::string& folder) : service_(service) {
-    for (CertificatePem& certificate : service_.certificates) {
+    service_.each_certificate([&](CertificatePem& certificate) {
       if (failure_.empty()) failure_ = read_key_file(certificate, folder);
-    }
+    });
   }
   WithKeys(const WithKeys&) = delete;
   WithKeys& operator=(const WithKeys&) = delete;
   ~WithKeys() {
-    for (CertificatePem& certificate : service_.certificates) wipe(certificate.key_pem.data(), certificate.key_pem.size());
+    service_.each_certificate([](CertificatePem& certificate) { wipe(certificate.key_pem.data(), certificate.key_pem.size()); });
   }
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
 

@@ -7,6 +7,7 @@
 #include "record/suite.hpp"
 #include "secure/openssl_session.hpp"
 #include "secure/cookie_context.hpp"
+#include "secure/server_context.hpp"
 #include "secure/service_callbacks.hpp"
 
 namespace cutwater::secure {
@@ -78,11 +79,13 @@ Result<std::shared_ptr<const ServiceContext>, std::string> ServiceContext::build
   start_openssl();
   const std::shared_ptr<ServiceContext> context{new ServiceContext(service, std::move(resumption))};
   for (const auto step :
-       {&ServiceContext::read_options, &ServiceContext::read_certificates, &ServiceContext::make_contexts}) {
+       {&ServiceContext::read_options, &ServiceContext::read_certificates, &ServiceContext::make_contexts,
+        &ServiceContext::make_context_towards_servers}) {
     if (std::string error = ((*context).*step)(); !error.empty()) return Failure{std::move(error)};
   }
-  for (CertificatePem& pem : context->service_.certificates) wipe(pem.key_pem.data(), pem.key_pem.size());
+  context->service_.each_certificate([](CertificatePem& pem) { wipe(pem.key_pem.data(), pem.key_pem.size()); });
   context->service_.certificates.clear();
+  if (context->service_.servers) context->service_.servers->certificate.clear();
   return std::shared_ptr<const ServiceContext>{context};
 }
 
@@ -152,6 +155,14 @@ std::string ServiceContext::make_contexts() {
       by_name_.emplace(name, *made);
     }
   }
+  return {};
+}
+
+std::string ServiceContext::make_context_towards_servers() {
+  if (!service_.servers) return {};
+  auto made = make_server_context(*service_.servers, service_.name);
+  if (!made) return made.error();
+  towards_servers_ = std::move(*made);
   return {};
 }
 
@@ -260,11 +271,13 @@ std::string check(const ServiceTls& service) {
 
 std::vector<std::string> warnings(const ServiceTls& service) {
   std::vector<std::string> lines;
-  for (const CertificatePem& pem : service.certificates) {
+  const auto look_at = [&lines](const CertificatePem& pem) {
     const Result<Certificate, std::string> certificate = read_certificate(pem);
-    if (!certificate) continue;
+    if (!certificate) return;
     if (std::string line = validity_warning(*certificate); !line.empty()) lines.push_back(std::move(line));
-  }
+  };
+  std::for_each(service.certificates.begin(), service.certificates.end(), look_at);
+  if (service.servers) std::for_each(service.servers->certificate.begin(), service.servers->certificate.end(), look_at);
   return lines;
 }
 

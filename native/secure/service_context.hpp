@@ -39,6 +39,9 @@ class ServiceContext {
   [[nodiscard]] SSL_CTX* initial() const noexcept { return contexts_.front().get(); }
   /// The context for a server name as the client wrote it; nullptr when no certificate covers it.
   [[nodiscard]] SSL_CTX* find(std::string_view server_name) const;
+  /// The context for a handshake with a server of the service; nullptr when they are spoken to in clear.
+  [[nodiscard]] SSL_CTX* towards_servers() const noexcept { return towards_servers_.get(); }
+  [[nodiscard]] const std::optional<ServerTls>& servers() const noexcept { return service_.servers; }
   [[nodiscard]] bool is_name_required() const noexcept { return service_.require_known_name; }
   [[nodiscard]] bool allows_tls12() const noexcept { return allow_tls12_; }
   [[nodiscard]] bool allows_tls13() const noexcept { return allow_tls13_; }
@@ -51,6 +54,7 @@ class ServiceContext {
   std::string read_options();
   std::string read_certificates();
   std::string make_contexts();
+  std::string make_context_towards_servers();
   Result<SSL_CTX*, std::string> context_of(const Bundle& bundle);
   std::string set_options(SSL_CTX* context) const;
   std::string set_suites(SSL_CTX* context) const;
@@ -67,6 +71,7 @@ class ServiceContext {
   std::vector<Certificate> certificates_;
   std::vector<std::pair<Bundle, SSL_CTX*>> bundles_;
   std::vector<SslCtxPtr> contexts_;                    // the default one first
+  SslCtxPtr towards_servers_;
   std::unordered_map<std::string, SSL_CTX*> by_name_;  // exact names and "*.parent" patterns
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,18 @@ struct CertificatePem {
   std::string chain_pem;  // the certificate first, then its issuers in order
   std::string key_pem;
   std::string key_name = {};  // for messages: the key's file name; empty: `name`
+};
+
+/// Whether a server has to prove who it is.
+enum class ServerVerify : std::uint8_t { full, none };
+
+/// How a service speaks TLS with its servers, as their client.
+struct ServerTls {
+  bool allow_tls12 = true, allow_tls13 = true;
+  ServerVerify verify = ServerVerify::full;
+  std::string name;                         // that their certificates must have: a host name or an address; a host name is sent as SNI
+  std::string ca_pem;                       // whom to believe; a certificate that stands here itself is believed
+  std::vector<CertificatePem> certificate;  // ours, for servers that ask; at most one
 };
 
 /// TLS options of one service (H9).
@@ -32,6 +45,15 @@ struct ServiceTls {
   std::uint32_t tickets = 2;                // TLS 1.3 tickets after a full handshake
   bool legacy_rsa_key_exchange = false;     // TLS_RSA_ suites too: no forward secrecy
   std::vector<std::uint8_t> cookie_key = {};  // authenticates HelloRetryRequest cookies; empty: none are accepted
+  std::optional<ServerTls> servers = {};    // nullopt: servers are spoken to in clear
+
+  /// Calls use(CertificatePem&) for each certificate with a key.
+  template <class Use>
+  void each_certificate(Use use) {
+    for (CertificatePem& certificate : certificates) use(certificate);
+    if (!servers) return;
+    for (CertificatePem& certificate : servers->certificate) use(certificate);
+  }
 };
 
 /// What the contexts of a service choose from by TLS 1.3, and how.

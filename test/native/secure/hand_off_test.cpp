@@ -30,6 +30,7 @@ Request some_request() {
   request.service = 3;
   request.deadline = Tick{5'000'000};
   request.client = IpAddress::from_v4(ByteVector{192, 0, 2, 1}.data());
+  request.protocol = "h2";
   request.bytes = {22, 3, 1, 0, 1, 9};
   return request;
 }
@@ -76,6 +77,8 @@ ServiceTls some_service() {
   service.tickets = 1;
   service.legacy_rsa_key_exchange = true;
   service.cookie_key = ByteVector(32, 11);
+  service.servers = ServerTls{.allow_tls12 = false, .verify = ServerVerify::none, .name = "backend.test", .ca_pem = "backends",
+                              .certificate = {{"c.crt", "ours", "never sent", "c.key"}}};
   return service;
 }
 
@@ -95,6 +98,7 @@ TEST_CASE("H4: a request keeps its meaning, its deadline as what is left of it")
   CHECK(read_back.service == 3);
   CHECK(read_back.deadline == Tick{904'000'000});
   CHECK(read_back.client == some_request().client);
+  CHECK(read_back.protocol == "h2");
   CHECK(read_back.bytes == some_request().bytes);
 }
 
@@ -185,6 +189,15 @@ TEST_CASE("H4: options travel whole, but for the private keys, which do not trav
   CHECK(got.tickets == 1);
   CHECK(got.legacy_rsa_key_exchange);
   CHECK(got.cookie_key == ByteVector(32, 11));
+  REQUIRE(got.servers);
+  CHECK_FALSE(got.servers->allow_tls12);
+  CHECK(got.servers->allow_tls13);
+  CHECK(got.servers->verify == ServerVerify::none);
+  CHECK(got.servers->name == "backend.test");
+  CHECK(got.servers->ca_pem == "backends");
+  REQUIRE(got.servers->certificate.size() == 1);
+  CHECK(got.servers->certificate[0].key_name == "c.key");
+  CHECK(got.servers->certificate[0].key_pem.empty());
 }
 
 TEST_CASE("H7: sealed ticket keys travel with a verdict, and back with the greeting of the next process") {

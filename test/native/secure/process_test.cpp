@@ -8,7 +8,7 @@
 #include <fstream>
 #include <map>
 
-#include "native/secure/tls_client.hpp"
+#include "native/secure/tls_server.hpp"
 #include "record/aead.hpp"
 #include "support/native/deferred_start.hpp"
 
@@ -338,4 +338,35 @@ TEST_CASE("H4: a program that is not there is an error at the start, not later")
   config.program = "/nonexistent/cutwater-secure";
   const Pool pool(std::move(config));
   CHECK(pool.failure() == "/nonexistent/cutwater-secure: No such file or directory");
+}
+
+TEST_CASE("H4, A9: a call of a server is made by the processors' process, which alone reads our key towards servers") {
+  const Leaf ours = backend_ca().issue({.common_name = "cutwater", .names = {"cutwater"}});
+  const KeyFile key(test_certificate(KeyType::ecdsa).key_pem);
+  const KeyFile own_key(to_pem(ours.key.get()));
+  Pool pool(in_a_process());
+  REQUIRE(pool.failure().empty());
+  ServiceTls service = named(shop(KeyType::ecdsa), key);
+  CertificatePem own = ours.pem("cutwater");
+  own.key_pem.clear();
+  own.key_name = own_key.path();
+  service.servers = ServerTls{.name = "backend.test", .ca_pem = backend_ca().pem(), .certificate = {own}};
+  REQUIRE(pool.configure(0, service).empty());
+  TlsPeer peer({.protocols = {"h2"}, .wants_certificate = true});
+  const Drive drive = threaded();
+  auto call = make_request(Request::Kind::call, drive, {});
+  call->protocol = "h2";
+  REQUIRE(pool.link(0).post(std::move(call)));
+  std::unique_ptr<Reply> reply = await_reply(pool, drive);
+  for (int round = 0; round < 5 && reply && reply->kind == Reply::Kind::output; ++round) {
+    peer.give(reply->bytes);
+    REQUIRE(pool.link(0).post(make_request(Request::Kind::input, drive, peer.take())));
+    reply = await_reply(pool, drive);
+  }
+  REQUIRE(reply);
+  REQUIRE(reply->kind == Reply::Kind::established);
+  CHECK(reply->established->protocol == "h2");
+  peer.give(reply->bytes);
+  CHECK(SSL_is_init_finished(peer.ssl()) == 1);
+  CHECK(SSL_get0_peer_certificate(peer.ssl()) != nullptr);
 }
