@@ -76,6 +76,17 @@ secure::CertificatePem to_certificate(const Field& field) {
           .key_name = field["keyName"].text()};
 }
 
+std::optional<secure::ServerTls> to_server_tls(const Field& field) {
+  if (!field["isUsed"].boolean()) return std::nullopt;
+  return secure::ServerTls{.allow_tls12 = field["allowTls12"].boolean(),
+                           .allow_tls13 = field["allowTls13"].boolean(),
+                           .verify = field["verify"].choice<secure::ServerVerify>(
+                               {{"full", secure::ServerVerify::full}, {"none", secure::ServerVerify::none}}),
+                           .name = field["name"].text(),
+                           .ca_pem = field["ca"].bytes(),
+                           .certificate = field["certificates"].list(to_certificate)};
+}
+
 secure::ServiceTls to_tls(const Field& field, const std::string& service) {
   return {.name = service,
           .allow_tls12 = field["allowTls12"].boolean(),
@@ -90,7 +101,8 @@ secure::ServiceTls to_tls(const Field& field, const std::string& service) {
           .require_known_name = field["requireKnownName"].boolean(),
           .session_lifetime_s = field["sessionLifetimeS"].integer<std::uint32_t>(),
           .tickets = field["tickets"].integer<std::uint32_t>(),
-          .legacy_rsa_key_exchange = field["legacyRsaKeyExchange"].boolean()};
+          .legacy_rsa_key_exchange = field["legacyRsaKeyExchange"].boolean(),
+          .servers = to_server_tls(field["servers"])};
 }
 
 hello::TriageRule to_rule(const Field& field) {
@@ -160,6 +172,8 @@ ServiceConfig to_service(const Field& field) {
           .tls = std::move(tls),
           .truncation = field["truncation"].choice<engine::Truncation>(
               {{"reset", engine::Truncation::reset}, {"forward", engine::Truncation::forward}}),
+          .server_truncation = field["serverTruncation"].choice<engine::Truncation>(
+              {{"reset", engine::Truncation::reset}, {"forward", engine::Truncation::forward}}),
           .release = field["release"].choice<engine::Release>(
               {{"whole-record", engine::Release::whole_record}, {"streaming", engine::Release::streaming}}),
           .custody_congestion = field["custodyCongestion"].choice<splice::CongestionControl>(
@@ -219,7 +233,7 @@ Result<std::vector<ServiceConfig>, engine::Error> to_services(Napi::Value value)
 }
 
 void wipe_keys(secure::ServiceTls& tls) noexcept {
-  for (auto& certificate : tls.certificates) wipe(certificate.key_pem.data(), certificate.key_pem.size());
+  tls.each_certificate([](secure::CertificatePem& certificate) { wipe(certificate.key_pem.data(), certificate.key_pem.size()); });
 }
 
 }  // namespace cutwater::addon

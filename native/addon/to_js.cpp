@@ -125,6 +125,8 @@ Napi::Value to_js(Napi::Env env, const std::vector<engine::FlowEntry>& flows) {
         .set("down", flow.down)
         .set("version", flow.version)
         .set("suite", flow.suite)
+        .set("serverVersion", flow.server_version)
+        .set("serverSuite", flow.server_suite)
         .set("upBytes", flow.up_bytes)
         .set("downBytes", flow.down_bytes)
         .set("ageMs", flow.age_ms)

@@ -60,6 +60,7 @@ struct ServiceConfig {
   Handling handling = Handling::open;
   secure::ServiceTls tls;          // with Handling::open
   Truncation truncation = Truncation::reset;
+  Truncation server_truncation = Truncation::reset;  // of a server that speaks TLS
   Release release = Release::whole_record;
   splice::CongestionControl custody_congestion = splice::CongestionControl::cubic;
   std::uint32_t idle_timeout_ms = 300'000;

@@ -131,6 +131,7 @@ struct Engine::Impl {
   std::thread housekeeper;
   std::mutex control;                 // mailboxes have one sender at a time: the control thread or the housekeeper
   std::atomic<bool> is_stopping{false};
+  std::atomic<bool> has_server_tls{false};  // ever since a service had it
   int stop_fd = -1;
   Tick started_at, renewed_at;
   std::map<std::string, std::uint32_t> service_ids;  // names keep their number over reloads: counters and TLS contexts
@@ -186,6 +187,12 @@ Result<bool, Error> Engine::Impl::check(const std::vector<ServiceConfig>& wanted
     if (const std::string wrong = wrong_routes(service); !wrong.empty()) return error(ErrorCode::config_invalid, where + wrong);
     if (service.client_interface != wanted[0].client_interface || service.server_interface != wanted[0].server_interface) {
       return error(ErrorCode::config_invalid, where + ": this version runs all services between the same two interfaces");
+    }
+    if (service.tls.servers && (service.mode != Mode::proxy || service.handling != Handling::open)) {
+      return error(ErrorCode::config_invalid, where + ".serverTls: needs mode proxy, and protocol tls");
+    }
+    if (service.tls.servers && service.proxy_protocol != ProxyProtocol::none) {
+      return error(ErrorCode::config_invalid, where + ".serverTls: no PROXY header goes before TLS");
     }
     if (service.handling != Handling::open) continue;
     if (const std::string wrong = secure->check(service.tls); !wrong.empty()) {
@@ -303,6 +310,8 @@ std::shared_ptr<const path::Services> Engine::Impl::to_path_services(std::vector
     entry.overhead_bytes = service.handling != Handling::open ? std::uint8_t{0} : service.tls.allow_tls12 ? kOverheadTls12 : kOverheadTls13;
     entry.truncation_forward = service.truncation == Truncation::forward;
     entry.custody_congestion = service.custody_congestion;
+    entry.speech = service.tls.servers ? splice::ServerSpeech::tls : splice::ServerSpeech::clear;
+    entry.server_truncation_forward = service.server_truncation == Truncation::forward;
     entry.release_streaming = service.release == Release::streaming;
     entry.idle_timeout_ms = service.idle_timeout_ms;
     entry.handshake_timeout_ms = service.handshake_timeout_ms;
@@ -345,6 +354,8 @@ Result<bool, Error> Engine::Impl::use(const std::vector<ServiceConfig>& wanted, 
       return error(ErrorCode::certificate_invalid, "services." + service.name + ".tls: " + wrong);
     }
   }
+  const auto speaks_tls = [](const ServiceConfig& service) { return service.tls.servers.has_value(); };
+  if (std::any_of(wanted.begin(), wanted.end(), speaks_tls)) has_server_tls.store(true, std::memory_order_relaxed);
   services = wanted;
   roster.list(services, clock_now());
   const auto for_path = to_path_services(notes);
@@ -489,6 +500,9 @@ std::vector<Counter> Engine::counters() const {
   if (impl_->is_closed) return impl_->last_counters;
   std::vector<Counter> out;
   for (const auto& worker : impl_->workers) add_counters(worker->counters(), out);
+  if (impl_->has_server_tls.load(std::memory_order_relaxed)) {
+    for (const auto& worker : impl_->workers) add_server_tls_counters(worker->server_tls_counters(), out);
+  }
   std::uint64_t half_open = 0, hellos_waiting = 0, hello_blocks = 0;
   std::uint64_t flows = 0, chunks = 0, turns = 0, busy_us = 0, handed_over = 0, handover_full = 0, rx_lost = 0, tx_lost = 0;
   for (const auto& worker : impl_->workers) {

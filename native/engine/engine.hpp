@@ -56,6 +56,7 @@ struct FlowEntry {
   std::string service, client, server, state;     // "handshake" | "established" | "closing" …
   std::string up, down;                           // "cut-through" | "custody" | "closed"
   std::string version, suite;
+  std::string server_version, server_suite;       // towards a server that speaks TLS
   std::uint64_t up_bytes = 0, down_bytes = 0, age_ms = 0, idle_ms = 0;
   std::uint32_t requests = 0, parked = 0;         // HTTP requests that went to servers; connections kept beside the one to `server`
   std::uint32_t up_since_ms = 0, custodies = 0;   // how long `up` has been so; how often it has been in custody

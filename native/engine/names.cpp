@@ -113,6 +113,30 @@ void add_counters(const Counters& counters, std::vector<Counter>& out) {
   }
 }
 
+void add_server_tls_counters(const Counters& counters, std::vector<Counter>& out) {
+  struct Named {
+    const char* name;
+    Count count;
+  };
+  constexpr Named kNamed[] = {{"server_tls_called", Count::flows_opened},
+                              {"server_tls_established", Count::flows_established},
+                              {"server_tls_closed", Count::flows_closed},
+                              {"server_tls_tls12", Count::tls12_established},
+                              {"server_tls_tls13", Count::tls13_established},
+                              {"server_tls_records_opened", Count::records_opened},
+                              {"server_tls_records_sealed", Count::records_sealed},
+                              {"server_tls_records_resealed", Count::records_resealed},
+                              {"server_tls_custody_entered", Count::custody_entered}};
+  const auto add = [&out](std::string name, std::uint64_t value) {
+    const auto known = std::find_if(out.begin(), out.end(), [&](const Counter& counter) { return counter.name == name; });
+    if (known == out.end()) out.push_back({std::move(name), "", value});
+    else known->value += value;
+  };
+  for (const Named& named : kNamed) add(named.name, counters.value(named.count));
+  for (std::size_t i = 1; i < std::size(kDropNames); ++i) add(std::string("server_tls_") + kDropNames[i], counters.value(static_cast<Drop>(i)));
+  for (std::size_t i = 1; i < std::size(kResetNames); ++i) add(std::string("server_tls_") + kResetNames[i], counters.value(static_cast<Reset>(i)));
+}
+
 std::string to_text(const IpAddress& address) {
   char text[INET6_ADDRSTRLEN] = "";
   if (address.is_v4()) inet_ntop(AF_INET, address.v4(), text, sizeof text);
@@ -192,6 +216,8 @@ FlowEntry to_entry(const path::FlowView& v, Tick now, const std::string& service
           .down = way_text(v.down),
           .version = version_of(v.suite),
           .suite = v.suite == nullptr ? "" : std::string(v.suite->name),
+          .server_version = version_of(v.server_suite),
+          .server_suite = v.server_suite == nullptr ? "" : std::string(v.server_suite->name),
           .up_bytes = v.up_bytes,
           .down_bytes = v.down_bytes,
           .age_ms = static_cast<std::uint32_t>(now.us / 1000) - v.opened_ms,

@@ -66,6 +66,7 @@ void Worker::wake() noexcept {
 }
 
 const Counters& Worker::counters() const noexcept { return parts_.path->counters(); }
+const Counters& Worker::server_tls_counters() const noexcept { return parts_.path->server_tls_counters(); }
 
 void Worker::trace(bool on) {
   (void)post([this, on](path::Path& path, Tick) { path.set_trace(on ? this : nullptr); });

@@ -67,6 +67,7 @@ class Worker final : path::EventSink, splice::TraceSink {
   void wake() noexcept;
 
   [[nodiscard]] const Counters& counters() const noexcept;
+  [[nodiscard]] const Counters& server_tls_counters() const noexcept;
   [[nodiscard]] const WorkerGauges& gauges() const noexcept { return gauges_; }
   [[nodiscard]] port::PortCounters client_port_counters() const { return parts_.client_port->counters(); }
   [[nodiscard]] port::PortCounters server_port_counters() const {

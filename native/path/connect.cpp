@@ -19,6 +19,7 @@ using splice::ServerLink;
 
 constexpr std::uint64_t kFirstSynUs = 1'000'000;  // RFC 6298 2.1, doubled each time
 constexpr std::uint8_t kSynsPerServer = 2;        // three seconds; another server is the better bet then
+constexpr std::uint8_t kSynsPerTlsServer = 3;     // seven: its TLS handshake is part of its answer
 
 // Never one that was asked before.
 bool choose_server(State& s, Flow& f, Handshake& h) noexcept {
@@ -68,7 +69,7 @@ void send_syn(State& s, Flow& f, Handshake& handshake) noexcept {
   ++handshake.syns;
   s.counters.add(Count::connects_sent);
   s.counters.add(Count::packets_to_servers);
-  if (const Verdict v = send_bare(s, h, s.r.to_server); v.action == Action::drop) s.counters.add(v.reason);
+  if (const Verdict v = send_bare(s, h, splice::outbox_to_server(s.r, *f.route)); v.action == Action::drop) s.counters.add(v.reason);
   if (s.r.trace != nullptr) trace_syn(s, f, h);
   splice::arm(s.r, f);
 }
@@ -162,7 +163,8 @@ Verdict take_connect_answer(State& s, Work& w) noexcept {
   if (seg.ack != stream_begin(f)) return refuse(s, Side::server, w);  // it remembers another connection: RFC 9293 3.10.7.3
   if (seg.has(wire::kRst)) {
     note_failure(s, f, balance::Failing::connect);
-    ask_next(s, f, Reset::server_refused);
+    const bool is_tls = f.route->policy.speech == splice::ServerSpeech::tls && seg.window == kRefusedByTls;
+    ask_next(s, f, is_tls ? Reset::server_tls_failed : Reset::server_refused);
     return kConsume;
   }
   if (!seg.has(wire::kSyn)) return dropped(Drop::bad_flags);
@@ -186,7 +188,7 @@ void on_connect_timer(State& s, Flow& f) noexcept {
   if (f.link == ServerLink::none && f.exchange != nullptr) return splice::reset_both(s.r, f, Reset::idle_timeout);  // no whole request came
   if (f.link == ServerLink::none) return splice::reset_both(s.r, f, Reset::handshake_timeout);  // it never said what it wanted
   Handshake* h = handshake_of(s, f);
-  if (h != nullptr && h->syns < kSynsPerServer) return send_syn(s, f, *h);
+  if (h != nullptr && h->syns < (f.route->policy.speech == splice::ServerSpeech::tls ? kSynsPerTlsServer : kSynsPerServer)) return send_syn(s, f, *h);
   note_failure(s, f, balance::Failing::connect);
   splice::reset_server(s.r, f);
   ask_next(s, f, Reset::server_unreachable);

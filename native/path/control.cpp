@@ -29,7 +29,9 @@ splice::Route to_route(const Service& service, const Server& server, const balan
                   .handshake_timeout_ms = service.handshake_timeout_ms,
                   .overhead_bytes = service.overhead_bytes,
                   .passive = set.rule().passive,
-                  .introduction = service.introduction};
+                  .introduction = service.introduction,
+                  .speech = service.speech,
+                  .server_truncation = service.server_truncation_forward ? splice::Truncation::forward : splice::Truncation::reset};
   return route;
 }
 
@@ -100,6 +102,18 @@ FlowView view_of(const splice::Flow& f) noexcept {
   return view;
 }
 
+// The flow of ours that carries a flow to a server that speaks TLS.
+const splice::Flow* far_of(State& s, const splice::Flow& f) noexcept {
+  const bool has_far = s.other != nullptr && f.route->policy.speech == splice::ServerSpeech::tls && f.link == splice::ServerLink::up;
+  if (!has_far) return nullptr;
+  wire::Segment from_server;
+  from_server.source = f.route->server.address;
+  from_server.source_port = f.route->server.port;
+  from_server.destination = f.source();
+  from_server.destination_port = f.source_port;
+  return find(*s.other, Side::client, from_server);
+}
+
 FlowView view_of(const HalfOpen& h) noexcept {
   return {.client = h.client.address, .server = h.route->server.address, .client_port = h.client.port,
           .server_port = h.route->server.port, .service = h.route->service_id, .state = h.state,
@@ -134,6 +148,8 @@ void Path::configure(std::shared_ptr<const Services> services) noexcept {
   s.r.client_link = to_link(services->client);
   s.r.server_link = to_link(services->server);
   s.services = services;
+  const auto speaks_tls = [](const Service& service) { return service.speech == splice::ServerSpeech::tls; };
+  if (impl_->far != nullptr || std::any_of(services->list.begin(), services->list.end(), speaks_tls)) impl_->open_far();
   s.hello_rules.clear();
   for (const Service& service : services->list) {
     if (s.hello_rules.size() <= service.id) s.hello_rules.resize(service.id + 1U);
@@ -161,10 +177,12 @@ void Path::refresh_hop(const IpAddress& server, const MacAddress& mac) noexcept 
 
 void Path::reset_flows(std::uint32_t service, Reset reason, Tick now) noexcept {
   reset_where(impl_->state, reason, now, [service](const splice::Route& route) { return service == ~0U || route.service_id == service; });
+  if (impl_->far != nullptr) impl_->exchange();
 }
 
 void Path::reset_flows(const splice::End& service, const splice::End& server, Reset reason, Tick now) noexcept {
   reset_where(impl_->state, reason, now, [&](const splice::Route& route) { return route.service == service && route.server == server; });
+  if (impl_->far != nullptr) impl_->exchange();
 }
 
 Side Path::side_of(Bytes packet) const noexcept {
@@ -176,7 +194,8 @@ Side Path::side_of(Bytes packet) const noexcept {
   return Side::server;
 }
 
-const Counters& Path::counters() const noexcept { return impl_->state.counters; }
+const Counters& Path::counters() const noexcept { return impl_->near_counters; }
+const Counters& Path::server_tls_counters() const noexcept { return impl_->far_counters; }
 void Path::set_trace(splice::TraceSink* sink) noexcept { impl_->state.r.trace = sink; }
 void Path::set_events(EventSink* sink) noexcept { impl_->state.events = sink; }
 const FailureBook& Path::failures() const noexcept { return impl_->state.failures; }
@@ -186,15 +205,21 @@ std::uint32_t Path::live_flows() const noexcept {
 }
 
 Holdings Path::holdings() const noexcept {
-  const splice::Resources& r = impl_->state.r;
-  return {.span_blocks = r.spans.capacity() - r.spans.free_blocks(),
-          .held_segments = r.held.capacity() - r.held.free_count(),
-          .custodies = r.custodies.in_use(),
-          .local_senders = r.locals.in_use(),
-          .previous_keys = r.previous_keys.in_use(),
-          .layer7 = impl_->state.layer7.in_use(),
-          .handshakes = impl_->state.handshakes.in_use(),
-          .expanded_keys = r.keys.live()};
+  Holdings h;
+  const auto add = [&h](const State& s) {
+    h.span_blocks += s.r.spans.capacity() - s.r.spans.free_blocks();
+    h.held_segments += s.r.held.capacity() - s.r.held.free_count();
+    h.custodies += s.r.custodies.in_use();
+    h.local_senders += s.r.locals.in_use();
+    h.previous_keys += s.r.previous_keys.in_use();
+    h.layer7 += s.layer7.in_use();
+    h.handshakes += s.handshakes.in_use();
+    h.expanded_keys += s.r.keys.live();
+    h.far_flows += s.own_routes.in_use();
+  };
+  add(impl_->state);
+  if (impl_->far != nullptr) add(*impl_->far);
+  return h;
 }
 
 Path::HelloLoad Path::hello_load() const noexcept {
@@ -206,7 +231,10 @@ void Path::each_flow(const std::function<bool(const FlowView&)>& visit) {
   State& s = impl_->state;
   for (std::uint32_t i = 0; i < s.flows.used(); ++i) {
     const splice::Flow& f = s.flows.at(i);
-    if (f.state != splice::FlowState::free && !visit(view_of(f))) return;
+    if (f.state == splice::FlowState::free) continue;
+    FlowView view = view_of(f);
+    if (const splice::Flow* far = far_of(s, f)) view.server_suite = far->suite;
+    if (!visit(view)) return;
   }
   for (std::uint32_t i = 0; i < s.half_open.used(); ++i) {
     const HalfOpen& h = s.half_open.at(i);

@@ -41,34 +41,6 @@ void name_client(State& s, const Flow& f, FailureSample& sample) noexcept {
   if (hello) sample.server_name.assign(hello->server_name);
 }
 
-void count_failure(State& s, const Flow& f, HandshakeFailure failure, std::uint8_t alert, const std::string* text) noexcept {
-  s.counters.add_handshake_failure(static_cast<std::size_t>(failure));
-  const std::uint32_t service = f.route->service_id;
-  if (service < s.failures.size() && s.failures[service] != nullptr) {
-    FailureSample sample{.at = s.r.now, .client = f.client.address, .client_port = f.client.port, .reason = failure, .alert = alert};
-    name_client(s, f, sample);
-    if (text != nullptr) sample.detail.assign(*text);
-    s.failures[service]->add(sample);
-  }
-  FlowEvent event;
-  event.kind = FlowEvent::Kind::handshake_failed;
-  event.reset = Reset::handshake_failed;
-  event.failure = failure;
-  event.alert = alert;
-  event.text = text;
-  tell(s, f, event);
-}
-
-std::unique_ptr<secure::Request> make_request(const Flow& f, secure::Request::Kind kind) {
-  auto request = std::make_unique<secure::Request>();
-  request->kind = kind;
-  request->token = {f.index, f.generation};
-  request->service = f.route->service_id;
-  request->deadline = f.expires;
-  request->client = f.client.address;
-  return request;
-}
-
 secure::Request::Kind kind_of(hello::Turn turn) noexcept {
   switch (turn) {
     case hello::Turn::first: return secure::Request::Kind::start;
@@ -90,7 +62,7 @@ void post_records(State& s, Flow& f, Handshake& h) {
   const Bytes waiting = Bytes(h.input).subspan(h.posted_bytes);
   const record::RecordRun run = record::whole_records(waiting);
   if (run.record_bytes == 0) return;
-  auto request = make_request(f, secure::Request::Kind::input);
+  auto request = make_request(s, f, secure::Request::Kind::input);
   request->bytes.assign(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(run.record_bytes));
   if (post(s, f, std::move(request))) h.posted_bytes += static_cast<std::uint32_t>(run.record_bytes);
 }
@@ -177,19 +149,6 @@ void take_fin(State& s, Flow& f) noexcept {
   handshake_of(s, f)->has_fin = true;  // not acknowledged yet: it stands behind bytes that are still being judged
 }
 
-void install(Flow& f, secure::Established& e) noexcept {
-  f.suite = e.suite;
-  f.up_keys = e.up_keys;
-  f.down_keys = e.down_keys;
-  f.up_secret = std::move(e.up_secret);
-  f.down_secret = std::move(e.down_secret);
-  f.up.number = e.up_number;
-  f.down.number = e.down_number;
-  f.max_fragment_bytes = e.max_fragment_bytes;
-  wipe(&e.up_keys, sizeof e.up_keys);
-  wipe(&e.down_keys, sizeof e.down_keys);
-}
-
 void count_established(State& s, const Flow& f, const secure::Established& e) noexcept {
   s.counters.add(Count::flows_established);
   if (e.is_resumed) s.counters.add(Count::flows_resumed);
@@ -201,11 +160,6 @@ void count_established(State& s, const Flow& f, const secure::Established& e) no
   event.is_resumed = e.is_resumed;
   event.text = &text;
   tell(s, f, event);
-}
-
-/// How much of the input the handshake used: what follows is application data.
-std::size_t used_input(const Handshake& h, const secure::Reply& reply) noexcept {
-  return std::min<std::size_t>(reply.consumed_bytes - std::min(reply.consumed_bytes, h.hello_bytes), h.input.size());
 }
 
 // Proxy mode: TLS is up and no server is known yet. What it will be chosen by stays until then.
@@ -250,6 +204,53 @@ void establish(State& s, Flow& f, secure::Reply& reply) {
 }
 
 }  // namespace
+
+// Servers' failures are counted where their clients' are, under names of their own; `client` is then the server.
+void count_failure(State& half, const Flow& f, HandshakeFailure failure, std::uint8_t alert, const std::string* text) noexcept {
+  State& s = half.half == Half::far ? *half.other : half;
+  s.counters.add_handshake_failure(static_cast<std::size_t>(failure));
+  const std::uint32_t service = f.route->service_id;
+  if (service < s.failures.size() && s.failures[service] != nullptr) {
+    FailureSample sample{.at = s.r.now, .client = f.client.address, .client_port = f.client.port, .reason = failure, .alert = alert};
+    name_client(half, f, sample);
+    if (text != nullptr) sample.detail.assign(*text);
+    s.failures[service]->add(sample);
+  }
+  FlowEvent event;
+  event.kind = FlowEvent::Kind::handshake_failed;
+  event.reset = Reset::handshake_failed;
+  event.failure = failure;
+  event.alert = alert;
+  event.text = text;
+  tell(s, f, event);
+}
+
+std::unique_ptr<secure::Request> make_request(const State& s, const Flow& f, secure::Request::Kind kind) {
+  auto request = std::make_unique<secure::Request>();
+  request->kind = kind;
+  request->token = {s.half == Half::far ? f.index | kFarToken : f.index, f.generation};
+  request->service = f.route->service_id;
+  request->deadline = f.expires;
+  request->client = f.client.address;
+  return request;
+}
+
+void install(Flow& f, secure::Established& e) noexcept {
+  f.suite = e.suite;
+  f.up_keys = e.up_keys;
+  f.down_keys = e.down_keys;
+  f.up_secret = std::move(e.up_secret);
+  f.down_secret = std::move(e.down_secret);
+  f.up.number = e.up_number;
+  f.down.number = e.down_number;
+  f.max_fragment_bytes = e.max_fragment_bytes;
+  wipe(&e.up_keys, sizeof e.up_keys);
+  wipe(&e.down_keys, sizeof e.down_keys);
+}
+
+std::size_t used_input(const Handshake& h, const secure::Reply& reply) noexcept {
+  return std::min<std::size_t>(reply.consumed_bytes - std::min(reply.consumed_bytes, h.hello_bytes), h.input.size());
+}
 
 Handshake* take_handshake(State& s, Flow& f) {
   Handshake* h = s.handshakes.take();
@@ -320,7 +321,7 @@ void end_by_alert(State& s, Flow& f, std::uint8_t alert) noexcept {
 // The hello goes as records of its own: whatever the client's cut was, the processor sees one message from the start.
 bool start_handshake(State& s, Flow& f, Bytes hello, hello::Turn turn) noexcept {
   if (!has_room_for_flow(s)) return refuse_handshake(s, f, HandshakeFailure::overload, number(record::Alert::internal_error)), false;
-  auto request = make_request(f, kind_of(turn));
+  auto request = make_request(s, f, kind_of(turn));
   record_hello(hello, request->bytes);
   std::vector<std::uint8_t> rest;
   if (turn == hello::Turn::reply) add_deferral(s, f, *request, rest);
@@ -360,8 +361,9 @@ Verdict take_hello(State& s, Work& w) noexcept {
 }
 
 bool has_memory_for(State& s, const secure::Reply& reply) noexcept {
-  if (reply.kind != secure::Reply::Kind::established || reply.token.flow >= s.flows.used()) return true;
-  const Flow& f = s.flows.at(reply.token.flow);
+  const std::uint32_t flow = reply.token.flow & ~kFarToken;
+  if (reply.kind != secure::Reply::Kind::established || flow >= s.flows.used()) return true;
+  const Flow& f = s.flows.at(flow);
   const Handshake* h = f.generation == reply.token.generation ? handshake_of(s, f) : nullptr;
   if (h == nullptr) return true;
   const std::size_t early = h->input.size() - used_input(*h, reply);
@@ -369,10 +371,14 @@ bool has_memory_for(State& s, const secure::Reply& reply) noexcept {
 }
 
 void take_reply(State& s, secure::Reply& reply) noexcept {
-  if (reply.token.flow >= s.flows.used()) return;
-  Flow& f = s.flows.at(reply.token.flow);
+  const std::uint32_t flow = reply.token.flow & ~kFarToken;
+  const Half half = flow == reply.token.flow ? Half::near : Half::far;
+  if (half != s.half || flow >= s.flows.used()) return;
+  Flow& f = s.flows.at(flow);
   if (f.generation != reply.token.generation || f.state != FlowState::handshake || handshake_of(s, f) == nullptr) return;
-  if (reply.kind == secure::Reply::Kind::failed) {
+  if (reply.kind == secure::Reply::Kind::failed && half == Half::far) {
+    fail_far(s, f, reply);
+  } else if (reply.kind == secure::Reply::Kind::failed) {
     count_failure(s, f, reply.failure, reply.alert, &reply.detail);
     drop_handshake(s, f);
     splice::fail_handshake(s.r, f, Reset::handshake_failed, std::move(reply.bytes));
@@ -381,7 +387,7 @@ void take_reply(State& s, secure::Reply& reply) noexcept {
       splice::reset_both(s.r, f, Reset::handshake_failed);
     } else if (reply.kind == secure::Reply::Kind::established) {
       splice::send_local(s.r, f);
-      establish(s, f, reply);
+      half == Half::far ? establish_far(s, f, reply) : establish(s, f, reply);
     } else {
       splice::send_local(s.r, f);
     }
@@ -393,7 +399,7 @@ void take_reply(State& s, secure::Reply& reply) noexcept {
 void cancel_handshake(State& s, Flow& f) noexcept {
   const Handshake* h = handshake_of(s, f);
   if (h == nullptr) return;
-  if (!h->is_connecting) (void)s.secure.post(make_request(f, secure::Request::Kind::cancel));  // a full queue: the processor's own deadline frees it
+  if (!h->is_connecting) (void)s.secure.post(make_request(s, f, secure::Request::Kind::cancel));  // a full queue: the processor's own deadline frees it
   drop_handshake(s, f);
 }
 

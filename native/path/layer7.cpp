@@ -129,7 +129,7 @@ void send_on_leg(State& s, const Flow& f, const Leg& leg, std::uint8_t flags) no
     h.options.ts_echo = leg.server_tcp.ts_value;
   }
   s.counters.add(Count::packets_to_servers);
-  if (const Verdict v = send_bare(s, h, s.r.to_server); v.action == Action::drop) s.counters.add(v.reason);
+  if (const Verdict v = send_bare(s, h, splice::outbox_to_server(s.r, route)); v.action == Action::drop) s.counters.add(v.reason);
 }
 
 // Gives a leg's place in the tables back, and its session. It is no part of the flow any more.
@@ -397,7 +397,7 @@ bool take_reset_between(State& s, Flow& f) noexcept {
 }
 
 void answer_unserved(State& s, Flow& f, Reset reason, bool was_asked) noexcept {
-  answer(s, f, reason, !was_asked ? "503 Service Unavailable" : reason == Reset::server_refused ? "502 Bad Gateway" : "504 Gateway Timeout");
+  answer(s, f, reason, !was_asked ? "503 Service Unavailable" : reason == Reset::server_refused || reason == Reset::server_tls_failed ? "502 Bad Gateway" : "504 Gateway Timeout");
 }
 
 Leg* leg_of(Flow& f, const wire::Segment& seg) noexcept {

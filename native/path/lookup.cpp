@@ -89,6 +89,7 @@ bool is_taken(State& s, const splice::End& server, const IpAddress& source, std:
 }
 
 void forget(State& s, Flow& f) noexcept {
+  if (s.half == Half::far) return forget_far(s, f);
   s.table.erase(client_hash(s, f), entry_of(f));
   if (f.exchange != nullptr) end_layer7(s, f);
   leave_server(s, f);

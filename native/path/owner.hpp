@@ -16,6 +16,7 @@ std::uint32_t owner_of(const IpAddress& client, std::uint16_t port, std::uint32_
 struct Tuple {
   IpAddress source, destination;
   std::uint16_t source_port = 0, destination_port = 0;
+  bool operator==(const Tuple&) const = default;
 };
 bool peek(Bytes packet, Tuple& out) noexcept;
 

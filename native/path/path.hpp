@@ -53,6 +53,7 @@ struct FlowView {
   splice::ServerLink link = splice::ServerLink::none;
   enum class Way : std::uint8_t { cut_through, custody, closed } up = Way::cut_through, down = Way::cut_through;
   const record::Suite* suite = nullptr;
+  const record::Suite* server_suite = nullptr;  // towards a server that speaks TLS
   std::uint64_t up_bytes = 0, down_bytes = 0;  // plaintext; modulo 2^32, since numbers of TCP are all that is kept
   Tick last_active;
   std::uint32_t opened_ms = 0;  // modulo 2^32
@@ -66,6 +67,7 @@ struct FlowView {
 struct Holdings {
   std::size_t span_blocks = 0, held_segments = 0, custodies = 0, local_senders = 0, previous_keys = 0, layer7 = 0, handshakes = 0;
   std::size_t expanded_keys = 0;
+  std::size_t far_flows = 0;  // to servers that speak TLS
 };
 
 struct PathConfig {
@@ -110,6 +112,8 @@ class Path {
   void reset_flows(const splice::End& service, const splice::End& server, Reset reason, Tick now) noexcept;
 
   [[nodiscard]] const Counters& counters() const noexcept;
+  /// Of the flows to servers that speak TLS: what they call a client is the server there.
+  [[nodiscard]] const Counters& server_tls_counters() const noexcept;
   void set_trace(splice::TraceSink* sink) noexcept;
   void set_events(EventSink* sink) noexcept;
   /// Calls visit(view) for each flow until it returns false. For people, not for packets.

@@ -199,6 +199,7 @@ void leave_server(State& s, Flow& f) noexcept {
 }
 
 void note_failure(State& s, const Flow& f, balance::Failing kind) noexcept {
+  if (f.route->tally == nullptr) return;  // of the far half: the near one hears of it, and notes it
   if (f.route->tally->note_failure(kind, f.route->policy.passive, s.r.now)) s.counters.add(Count::servers_shunned);
 }
 

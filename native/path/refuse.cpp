@@ -33,7 +33,7 @@ Verdict refuse(State& s, Side side, Work& w) noexcept {
                        .ttl = 64,
                        .traffic_class = 0,
                        .options = {}};
-  if (const Verdict v = send_bare(s, h, side == Side::client ? s.r.to_client : s.r.to_server); v.action == Action::drop) return v;
+  if (const Verdict v = send_bare(s, h, side == Side::client ? s.r.to_client : s.is_inward && s.half == Half::near ? s.r.to_far : s.r.to_server); v.action == Action::drop) return v;
   s.counters.add(Count::resets_answered);
   return dropped(Drop::no_flow);
 }

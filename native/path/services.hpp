@@ -75,6 +75,8 @@ struct Service {
   std::uint8_t overhead_bytes = 29;     // largest record overhead it may negotiate: clamps the MSS shown to servers (A4)
   splice::Introduction introduction = splice::Introduction::none;
   splice::Handling handling = splice::Handling::open;
+  splice::ServerSpeech speech = splice::ServerSpeech::clear;  // proxy mode
+  bool server_truncation_forward = false;
   bool truncation_forward = false;
   bool release_streaming = false;
   splice::CongestionControl custody_congestion = splice::CongestionControl::cubic;

@@ -52,8 +52,9 @@ void FlowSlab::put(splice::Flow& flow) noexcept {
   free_.push_back(index);
 }
 
-State::State(const PathConfig& config, port::ChunkPool& pool, secure::Link& link)
-    : timers(config.max_flows + kAwake),
+State::State(const PathConfig& config, port::ChunkPool& pool, secure::Link& link, Counters& given)
+    : counters(given),
+      timers(config.max_flows + kAwake),
       r{.chunks = pool,
         .aead = config.aead != nullptr ? *config.aead : record::default_aead(),
         .counters = counters,
@@ -66,6 +67,7 @@ State::State(const PathConfig& config, port::ChunkPool& pool, secure::Link& link
         .previous_keys = ObjectPool<splice::PreviousKeys>(config.max_flows),
         .to_client = splice::Outbox(pool),
         .to_server = splice::Outbox(pool),
+        .to_far = splice::Outbox(pool),
         .client_link = {},
         .server_link = {},
         .owing = {},
@@ -88,7 +90,8 @@ State::State(const PathConfig& config, port::ChunkPool& pool, secure::Link& link
       worker(config.worker),
       workers(config.workers),
       seed(config.hash_seed[1] + config.worker),
-      next_port(static_cast<std::uint32_t>(config.hash_seed[1] >> 32)) {
+      next_port(static_cast<std::uint32_t>(config.hash_seed[1] >> 32)),
+      own_routes(config.max_flows) {
   r.owing.reserve(port::kBurst * 16);
   awake.reserve(kAwake);
   route_sets.emplace_back();

@@ -105,10 +105,14 @@ struct Pressure {
   std::uint32_t posted = 0;  // hellos, ever
 };
 
-struct State {
-  State(const PathConfig& config, port::ChunkPool& pool, secure::Link& secure);
+/// The half of a path that talks to clients, and the one that talks to servers in TLS (far.cpp).
+enum class Half : std::uint8_t { near, far };
+inline constexpr std::uint32_t kFarToken = 1U << 30;  // marks the flows of the far half towards the secure processors
 
-  Counters counters;
+struct State {
+  State(const PathConfig& config, port::ChunkPool& pool, secure::Link& secure, Counters& counters);
+
+  Counters& counters;
   flow::TimerWheel timers;
   splice::Resources r;
   flow::FlowTable table;
@@ -139,11 +143,52 @@ struct State {
   std::uint64_t seed;                // for choices that workers should not all make alike
   std::uint32_t next_port;           // of the pool: where to look first
   std::array<Work, port::kBurst> work;
+  Half half = Half::near;
+  State* other = nullptr;            // the other half, if there is one
+  bool is_inward = false;            // packets of the other half are being run, not those of a port
+  ObjectPool<splice::Route> own_routes;  // far half: each flow has one of its own
 };
 
 struct Path::Impl {
+  Impl(const PathConfig& config, port::ChunkPool& pool, secure::Link& secure);
+
+  Counters near_counters, far_counters;
   State state;
+  std::unique_ptr<State> far;        // made with the first service whose servers speak TLS
+  PathConfig config;
+  port::ChunkPool& pool;
+  std::vector<port::Packet> room;    // of packets that are being carried between the halves
+  bool is_unfinished = false;        // the halves have still something to say to each other
+
+  // far.cpp
+  /// Makes the far half, if it is not there. The halves' links are those of the near one.
+  void open_far();
+  /// Packets of the servers' side: the far half's go there.
+  void run_from_servers(std::span<port::Packet> burst) noexcept;
+  /// Carries packets between the halves until they are quiet, and the far half's to where they are sent.
+  void exchange() noexcept;
 };
+
+/// Runs a burst to completion in one half.
+void run_half(State& s, Side side, std::span<port::Packet> burst) noexcept;  // run.cpp
+
+// TLS to servers (far.cpp).
+/// A packet of the near half that belongs to no far flow yet, or a SYN.
+Verdict take_call(State& s, Work& w) noexcept;
+/// What a server says before TLS is up: the answer to our SYN.
+Verdict take_called(State& s, Work& w) noexcept;
+/// The handshake with a server has ended, one way or the other.
+void establish_far(State& s, splice::Flow& f, secure::Reply& reply) noexcept;
+void fail_far(State& s, splice::Flow& f, secure::Reply& reply) noexcept;
+/// A far flow that has not come up is due.
+void on_far_timer(State& s, splice::Flow& f) noexcept;
+void forget_far(State& s, splice::Flow& f) noexcept;
+/// Whether a packet from a port may speak for the server of a flow: not where that server speaks TLS.
+inline bool may_speak(const State& s, const splice::Flow& f) noexcept {
+  return f.route->policy.speech == splice::ServerSpeech::clear || s.is_inward;
+}
+/// A refusal of the far half says in its window field that TLS is why: no packet from a port gets here (may_speak).
+inline constexpr std::uint16_t kRefusedByTls = 1;
 
 // The stages, in order. Each is a loop round a function for one packet; run.cpp calls them.
 void parse(State& s, Side side, std::span<Work> work) noexcept;        // parse.cpp
@@ -255,6 +300,14 @@ bool introduce_untouched(State& s, splice::Flow& f) noexcept;          // introd
 /// Tells the server of its client, ahead of the client's bytes, if the service wants it so. Returns: false when there is no room.
 bool introduce(State& s, splice::Flow& f, const secure::Established& e) noexcept;  // introduce.cpp
 void cancel_handshake(State& s, splice::Flow& f) noexcept;             // handshake.cpp
+/// Counts a failed handshake, keeps a sample of it and tells whoever listens.
+void count_failure(State& s, const splice::Flow& f, secure::HandshakeFailure failure, std::uint8_t alert, const std::string* text) noexcept;  // handshake.cpp
+/// The keys of a finished handshake become the flow's.
+void install(splice::Flow& f, secure::Established& e) noexcept;        // handshake.cpp
+/// How much of the input the handshake used: what follows is application data.
+[[nodiscard]] std::size_t used_input(const Handshake& h, const secure::Reply& reply) noexcept;  // handshake.cpp
+/// A request to the processors in the flow's name.
+[[nodiscard]] std::unique_ptr<secure::Request> make_request(const State& s, const splice::Flow& f, secure::Request::Kind kind);  // handshake.cpp
 /// An ICMP "packet too big" that quotes a packet of ours. Returns: false when it is anything else.
 bool take_too_big(State& s, Side side, Work& w) noexcept;              // too_big.cpp
 /// Answers a packet that belongs to no flow with RST (RFC 9293 3.10.7.1).

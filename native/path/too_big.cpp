@@ -54,7 +54,7 @@ Verdict from_client_side(State& s, Flow& f, wire::TooBig t) noexcept {
   t.source_port = f.route->server.port;
   t.destination = f.source();
   t.destination_port = f.source_port;
-  pass_on(s, t, s.r.server_link, f.route->server_mac, s.r.to_server);
+  pass_on(s, t, s.r.server_link, f.route->server_mac, splice::outbox_to_server(s.r, *f.route));
   return kConsume;
 }
 
@@ -92,6 +92,7 @@ bool take_too_big(State& s, Side side, Work& w) noexcept {
   answer.source_port = t.destination_port;
   answer.destination_port = t.source_port;
   Flow* f = find(s, side, answer);
+  if (f != nullptr && side == Side::server && !may_speak(s, *f)) f = nullptr;
   const bool is_sane = t.mtu >= (t.source.is_v4() ? kLeastMtuV4 : kLeastMtuV6) &&
                        t.mtu <= (side == Side::client ? s.r.client_link.mtu : s.r.server_link.mtu);
   if (f == nullptr || !is_sane) w.verdict = dropped(f == nullptr ? Drop::no_flow : Drop::bad_length);

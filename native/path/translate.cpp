@@ -136,6 +136,7 @@ Verdict take_answer_bytes(State& s, Work& w) noexcept {
 
 Verdict from_client(State& s, Work& w) noexcept {
   if (w.flow == nullptr) w.flow = find(s, Side::client, w.segment);  // its SYN may have come in this very burst
+  if (s.half == Half::far && (w.flow == nullptr || w.flow->state == FlowState::syn_sent || w.segment.has(wire::kSyn))) return take_called(s, w);
   if (w.segment.has(wire::kSyn)) return admit(s, w);
   if (w.flow == nullptr) {
     const Verdict v = accept(s, w);
@@ -173,7 +174,8 @@ Verdict from_client(State& s, Work& w) noexcept {
 
 Verdict from_server(State& s, Work& w) noexcept {
   if (w.flow == nullptr) w.flow = find(s, Side::server, w.segment);
-  if (w.flow == nullptr) return refuse(s, Side::server, w);
+  if (s.half == Half::far && (w.flow == nullptr || w.segment.has(wire::kSyn))) return take_call(s, w);
+  if (w.flow == nullptr || !may_speak(s, *w.flow)) return refuse(s, Side::server, w);
   Flow& f = *w.flow;
   if (s.r.trace != nullptr) trace_in(s, Side::server, w);
   if (f.exchange != nullptr) {
@@ -195,9 +197,12 @@ Verdict from_server(State& s, Work& w) noexcept {
   }
   switch (f.state) {
     case FlowState::syn_sent:
+      if (s.half == Half::far) return w.segment.has(wire::kRst) ? take_server_reset(s, f, w.segment) : dropped(Drop::bad_flags);
+      [[fallthrough]];
     case FlowState::syn_answered: return answer_from_server(s, w);
     case FlowState::handshake:
       if (w.segment.has(wire::kRst)) return take_server_reset(s, f, w.segment);
+      if (s.half == Half::far) return dropped(Drop::bad_flags);  // it has not been answered yet
       if (w.segment.has(wire::kSyn) || w.segment.length() != 0) splice::owe_ack_to_server(s.r, f);
       return w.segment.payload_bytes != 0 ? dropped(Drop::early_server_data) : kConsume;
     case FlowState::established:

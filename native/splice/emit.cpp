@@ -108,7 +108,7 @@ Verdict send_to_server(Resources& r, Flow& f, const Outgoing& out) noexcept {
   ++r.packets_to_server;
   r.counters.add(Count::packets_to_servers);
   if (r.trace != nullptr) trace_out(r, f, TraceSide::server, h, out, f.down.shift_shown);
-  (void)stage(r, r.to_server, h, out.packet, out.payload, out.payload_bytes);
+  (void)stage(r, outbox_to_server(r, *f.route), h, out.packet, out.payload, out.payload_bytes);
   return kForward;
 }
 

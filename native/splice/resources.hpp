@@ -54,6 +54,7 @@ struct Resources {
   ObjectPool<LocalSender> locals;
   ObjectPool<PreviousKeys> previous_keys;
   Outbox to_client, to_server;
+  Outbox to_far;  // to servers that speak TLS: another flow of ours takes them up (path/far.cpp)
   LinkSide client_link, server_link;
   std::vector<Flow*> owing;  // flows that owe an acknowledgement when the burst ends
   std::uint64_t packets_to_client = 0, packets_to_server = 0;  // ever sent: tells whether a call has sent one
@@ -62,6 +63,11 @@ struct Resources {
   Tick now;
   std::uint32_t stamp_origin = 0;  // of our own timestamps, so that they do not tell how long we run
 };
+
+/// Where packets to the server of a route go.
+inline Outbox& outbox_to_server(Resources& r, const Route& route) noexcept {
+  return route.policy.speech == ServerSpeech::clear ? r.to_server : r.to_far;
+}
 
 /// Our own timestamp (RFC 7323), for who sees us before a server: milliseconds, as Linux counts.
 inline std::uint32_t own_stamp(const Resources& r) noexcept { return static_cast<std::uint32_t>(r.now.us / 1000) + r.stamp_origin; }

@@ -2,7 +2,7 @@
  * Active health checks: every server of every service that asks for them, each at its own pace. Verdicts go to the engine, which
  * gives a server that is down no new flows from that moment on.
  */
-import type { Config, HealthConfig, ServerConfig } from '../config/defaults.js'
+import type { Config, HealthConfig, ServerConfig, ServerTlsConfig } from '../config/defaults.js'
 import { probe } from './probe.js'
 import { type Health, initialStanding, judge, type Standing } from './verdict.js'
 
@@ -13,6 +13,7 @@ interface Watched {
   readonly service: string
   readonly server: ServerConfig
   readonly health: HealthConfig
+  readonly serverTls: ServerTlsConfig | undefined
   standing: Standing
   timer: NodeJS.Timeout | undefined
 }
@@ -30,7 +31,7 @@ export class HealthChecks {
   watch(config: Config): void {
     const before = this.#watched
     this.#watched = new Map()
-    for (const [service, { servers, health }] of config.services) {
+    for (const [service, { servers, health, serverTls }] of config.services) {
       if (health === undefined) {
         for (const server of servers) this.#forgive(before.get(keyOf(service, server)))
         continue
@@ -38,7 +39,7 @@ export class HealthChecks {
       for (const server of servers) {
         const key = keyOf(service, server)
         const standing = before.get(key)?.standing ?? initialStanding
-        this.#watched.set(key, { service, server, health, standing, timer: undefined })
+        this.#watched.set(key, { service, server, health, serverTls, standing, timer: undefined })
       }
     }
     for (const { timer } of before.values()) clearTimeout(timer)
@@ -61,7 +62,7 @@ export class HealthChecks {
   }
 
   async #look(watched: Watched): Promise<void> {
-    const finding = await probe(watched.server, watched.health)
+    const finding = await probe(watched.server, watched.health, watched.serverTls)
     if (this.#isClosed || this.#watched.get(keyOf(watched.service, watched.server)) !== watched) return
     const before = watched.standing.health
     watched.standing = judge(watched.standing, finding === undefined ? 'up' : 'down', watched.health)

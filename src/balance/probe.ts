@@ -1,18 +1,22 @@
 /** One look at one server, through the kernel's own stack: does it accept, and does it answer as it should? */
-import { request } from 'node:http'
-import { connect } from 'node:net'
+import { type IncomingMessage, request } from 'node:http'
+import { request as requestInTls } from 'node:https'
+import { connect, isIP } from 'node:net'
 
-import type { Endpoint, HealthConfig } from '../config/defaults.js'
+import type { Endpoint, HealthConfig, ServerTlsConfig } from '../config/defaults.js'
 
 /** Why a server did not pass; undefined: it passed. One line, for events. */
 export type Finding = string | undefined
 
 const maxBodyBytes = 65_536
 
-/** Looks once. Never throws, never takes longer than the timeout. */
-export function probe(server: Endpoint, health: HealthConfig): Promise<Finding> {
+/**
+ * Looks once. Never throws, never takes longer than the timeout. A server that speaks TLS is not verified here: whether it is
+ * believed shows at each connection for a client, and what fails there counts against it as well.
+ */
+export function probe(server: Endpoint, health: HealthConfig, serverTls?: ServerTlsConfig): Promise<Finding> {
   const target = { address: server.address, port: health.port ?? server.port }
-  return health.check === 'http' ? probeHttp(target, health) : probeTcp(target, health)
+  return health.check === 'http' ? probeHttp(target, health, serverTls) : probeTcp(target, health)
 }
 
 function probeTcp({ address, port }: Endpoint, { timeoutMs }: HealthConfig): Promise<Finding> {
@@ -31,7 +35,11 @@ function probeTcp({ address, port }: Endpoint, { timeoutMs }: HealthConfig): Pro
 }
 
 // A new connection each time: one that is kept would go on working when the server takes no new ones.
-function probeHttp({ address, port }: Endpoint, health: HealthConfig): Promise<Finding> {
+function probeHttp(
+  { address, port }: Endpoint,
+  health: HealthConfig,
+  serverTls: ServerTlsConfig | undefined,
+): Promise<Finding> {
   const { timeoutMs, path, host, status } = health
   return new Promise((resolve) => {
     const headers = {
@@ -46,7 +54,7 @@ function probeHttp({ address, port }: Endpoint, health: HealthConfig): Promise<F
       agent: false,
       signal: AbortSignal.timeout(timeoutMs),
     } as const
-    const asked = request(options, (response) => {
+    const take = (response: IncomingMessage) => {
       let bytes = 0
       response.on('data', (part: Buffer) => {
         bytes += part.length
@@ -55,7 +63,12 @@ function probeHttp({ address, port }: Endpoint, health: HealthConfig): Promise<F
       response.once('error', () => undefined)
       const found = response.statusCode ?? 0
       resolve(status.includes(found) ? undefined : `HTTP status ${found}`)
-    })
+    }
+    const name = serverTls?.name ?? ''
+    const asked =
+      serverTls === undefined
+        ? request(options, take)
+        : requestInTls({ ...options, rejectUnauthorized: false, servername: isIP(name) === 0 ? name : '' }, take)
     asked.once('error', (error) => {
       resolve(reasonOf(error, timeoutMs))
     })

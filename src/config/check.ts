@@ -5,6 +5,7 @@ import type { z } from 'zod'
 
 import { formatEndpoint, readsRequests, sideOf } from './defaults.js'
 import { checkProtocol } from './check-protocol.js'
+import { checkServerTls } from './check-server-tls.js'
 import { didYouMean } from './did-you-mean.js'
 import { type configSchema, requestParts, type serviceSchema } from './schema.js'
 import type { Path } from './source.js'
@@ -32,6 +33,7 @@ export function checkService(service: WrittenService, interfaces: readonly strin
     ...checkHealth(service),
     ...checkRoutes(service),
     ...checkHttp(service),
+    ...checkServerTls(service),
     ...(service.tls ? [...checkSuites(service.tls), ...checkClientAuth(service.tls)] : []),
   ]
 }

@@ -101,6 +101,8 @@ export interface ServiceConfig {
   readonly hello: HelloConfig
   /** Undefined unless `protocol` is "tls". */
   readonly tls: TlsConfig | undefined
+  /** Undefined: servers are spoken to in clear. */
+  readonly serverTls: ServerTlsConfig | undefined
 }
 
 /** Empty parts match everything. Names and header names are in lower case. */
@@ -198,6 +200,17 @@ export interface TlsConfig {
   readonly legacyRsaKeyExchange: boolean
 }
 
+/** TLS with the servers, as their client. */
+export interface ServerTlsConfig {
+  readonly verify: 'full' | 'none'
+  /** That their certificates must have; a host name is sent as SNI. Empty: none. */
+  readonly name: string
+  readonly caPath: string | undefined
+  readonly certificate: CertificatePaths | undefined
+  readonly versions: readonly ('1.2' | '1.3')[]
+  readonly truncation: 'reset' | 'forward'
+}
+
 export interface CertificatePaths {
   readonly certificatePath: string
   readonly keyPath: string
@@ -271,6 +284,7 @@ function toService(service: WrittenService, interfaces: readonly string[], direc
     rekeyAfterRecords: service.rekeyAfterRecords,
     hello: toHello(service.hello),
     tls: service.tls === undefined ? undefined : toTls(service.tls, directory),
+    serverTls: service.serverTls === undefined ? undefined : toServerTls(service.serverTls, directory),
   }
 }
 
@@ -365,6 +379,21 @@ function toTls(tls: NonNullable<WrittenService['tls']>, directory: string): TlsC
     sessionLifetimeS: Math.round(ms(tls.sessionLifetime) / 1_000),
     tickets: tls.tickets,
     legacyRsaKeyExchange: tls.legacyRsaKeyExchange,
+  }
+}
+
+function toServerTls(tls: NonNullable<WrittenService['serverTls']>, directory: string): ServerTlsConfig {
+  const { verify, name, ca, certificate, key, versions, truncation } = tls
+  return {
+    verify,
+    name: name ?? '',
+    caPath: ca === undefined ? undefined : resolve(directory, ca),
+    certificate:
+      certificate === undefined || key === undefined
+        ? undefined
+        : { certificatePath: resolve(directory, certificate), keyPath: resolve(directory, key) },
+    versions,
+    truncation,
   }
 }
 

@@ -108,6 +108,20 @@ export const tlsSchema = mapping({
   legacyRsaKeyExchange: z.boolean('expected true or false').default(false),
 })
 
+/** TLS with the servers, as their client. */
+export const serverTlsSchema = mapping({
+  verify: choice(['full', 'none']).default('full'),
+  name: z
+    .string('expected a host name or an IP address')
+    .regex(/^[\w.:-]{1,253}$/, 'expected a host name or an IP address')
+    .optional(),
+  ca: text('the path of a PEM file with the accepted issuers').optional(),
+  certificate: text('the path of a PEM file with the certificate and its chain').optional(),
+  key: text('the path of a PEM file with the private key').optional(),
+  versions: list(versionSchema, 'versions', { min: 1, max: 2 }).default(['1.2', '1.3']),
+  truncation: choice(['reset', 'forward']).default('reset'),
+})
+
 export const timeoutsSchema = mapping({
   idle: duration({ min: '1s', max: '7d' }).default('5m'),
   handshake: duration({ min: '100ms', max: '5m' }).default('10s'),
@@ -194,6 +208,7 @@ export const serviceSchema = mapping({
   rekeyAfterRecords: integer(0, Number.MAX_SAFE_INTEGER, 'a number of records').default(0),
   hello: helloSchema.prefault({}),
   tls: tlsSchema.optional(),
+  serverTls: serverTlsSchema.optional(),
 })
 
 /** Secure processors on another host: where, and how both prove who they are. */

@@ -59,6 +59,19 @@ export interface NativeTls {
   readonly sessionLifetimeS: number
   readonly tickets: number
   readonly legacyRsaKeyExchange: boolean
+  readonly servers: NativeServerTls
+}
+
+/** TLS with the servers. Without it all else is empty. */
+export interface NativeServerTls {
+  readonly isUsed: boolean
+  readonly allowTls12: boolean
+  readonly allowTls13: boolean
+  readonly verify: 'full' | 'none'
+  readonly name: string
+  readonly ca: Uint8Array
+  /** At most one. */
+  readonly certificates: readonly NativeCertificate[]
 }
 
 export interface NativeHello {
@@ -124,6 +137,8 @@ export interface NativeService {
   /** With "open". */
   readonly tls?: NativeTls
   readonly truncation: 'reset' | 'forward'
+  /** Of servers that speak TLS. */
+  readonly serverTruncation: 'reset' | 'forward'
   readonly release: 'whole-record' | 'streaming'
   readonly custodyCongestion: 'cubic' | 'bbr'
   readonly idleTimeoutMs: number
@@ -224,6 +239,9 @@ export interface FlowEntry {
   readonly down: string
   readonly version: string
   readonly suite: string
+  /** Towards a server that speaks TLS; empty else. */
+  readonly serverVersion: string
+  readonly serverSuite: string
   readonly upBytes: number
   readonly downBytes: number
   readonly ageMs: number

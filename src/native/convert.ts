@@ -1,10 +1,11 @@
 /** From a checked configuration to the add-on's plain values. The shapes are contract.ts. */
 import { createHash } from 'node:crypto'
 
-import type { Config, RemoteConfig, ServiceConfig, TlsConfig } from '../config/defaults.js'
+import type { Config, RemoteConfig, ServerTlsConfig, ServiceConfig, TlsConfig } from '../config/defaults.js'
+import type { Identity } from '../identity/certificate.js'
 import type { ServiceIdentity } from '../identity/service-identity.js'
 import { secureProgramPath } from './binding.js'
-import type { NativeConfig, NativeService, NativeTls } from './contract.js'
+import type { NativeCertificate, NativeConfig, NativeServerTls, NativeService, NativeTls } from './contract.js'
 
 const neverSleeps = 0xffff_ffff
 
@@ -77,8 +78,9 @@ function toNativeService(
         : { isRead: true, ...service.http },
     balance: { ...service.balance, hashKey: toHashKey(service.balance.hashKey) },
     handling: handlings[service.protocol],
-    ...(service.tls === undefined ? {} : { tls: toNativeTls(service.tls, identity) }),
+    ...(service.tls === undefined ? {} : { tls: toNativeTls(service.tls, service.serverTls, identity) }),
     truncation: service.truncation,
+    serverTruncation: service.serverTls?.truncation ?? 'reset',
     release: service.release,
     custodyCongestion: service.custodyCongestion,
     idleTimeoutMs: service.idleTimeoutMs,
@@ -98,16 +100,11 @@ function toNativeService(
 
 const handlings = { tls: 'open', tcp: 'pass', 'tls-passthrough': 'pass-tls' } as const
 
-function toNativeTls(tls: TlsConfig, identity: ServiceIdentity): NativeTls {
+function toNativeTls(tls: TlsConfig, servers: ServerTlsConfig | undefined, identity: ServiceIdentity): NativeTls {
   return {
       allowTls12: tls.versions.includes('1.2'),
       allowTls13: tls.versions.includes('1.3'),
-      certificates: identity.certificates.map(({ certificatePath, keyPath, chain, key }) => ({
-        name: certificatePath,
-        keyName: keyPath,
-        chain,
-        key,
-      })),
+      certificates: identity.certificates.map(toNativeCertificate),
       protocols: tls.protocols,
       suites: tls.suites,
       clientAuth: tls.clientAuth,
@@ -116,7 +113,24 @@ function toNativeTls(tls: TlsConfig, identity: ServiceIdentity): NativeTls {
       sessionLifetimeS: tls.sessionLifetimeS,
       tickets: tls.tickets,
       legacyRsaKeyExchange: tls.legacyRsaKeyExchange,
+      servers: toNativeServerTls(servers, identity),
     }
+}
+
+function toNativeServerTls(tls: ServerTlsConfig | undefined, identity: ServiceIdentity): NativeServerTls {
+  return {
+    isUsed: tls !== undefined,
+    allowTls12: tls?.versions.includes('1.2') ?? false,
+    allowTls13: tls?.versions.includes('1.3') ?? false,
+    verify: tls?.verify ?? 'full',
+    name: tls?.name ?? '',
+    ca: identity.serverIssuers,
+    certificates: identity.serverCertificates.map(toNativeCertificate),
+  }
+}
+
+function toNativeCertificate({ certificatePath, keyPath, chain, key }: Identity): NativeCertificate {
+  return { name: certificatePath, keyName: keyPath, chain, key }
 }
 
 /** Any text as a key: nodes with the same text hash alike. */

@@ -1,12 +1,17 @@
 // Health checks of real servers on loopback: what passes, what does not, and what the engine is told of it.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
 import { createServer, type AddressInfo, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { HealthChecks } from '../../../src/balance/health.js'
 import { probe } from '../../../src/balance/probe.js'
 import type { Health } from '../../../src/balance/verdict.js'
 import { type Config, type HealthConfig } from '../../../src/config/defaults.js'
 import { parseConfig } from '../../../src/config/parse.js'
+import { makeAuthority } from '../../../src/demo/certificates.js'
 
 const tcp: HealthConfig = {
   check: 'tcp',
@@ -57,6 +62,32 @@ describe('A8: a look at a server', () => {
     expect(await probe(where, { ...http, path: '/other' })).toBe('HTTP status 503')
     expect(seen[0]).toBe('GET /ready shop.example')
     expect(seen[1]).toBe('GET /ready 127.0.0.1')
+  })
+
+  it('over HTTP in TLS where the servers speak that, whatever their certificate is', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cw-health-'))
+    const pair = await makeAuthority(folder)
+    const names: unknown[] = []
+    const server = createHttpsServer(
+      { cert: readFileSync(pair.certificate), key: readFileSync(pair.key) },
+      (_, response) => {
+        response.writeHead(200).end()
+      },
+    ).on('secureConnection', (socket) => names.push(socket.servername))
+    rmSync(folder, { recursive: true })
+    const where = await listening(server)
+    const serverTls = {
+      verify: 'full',
+      name: 'backend.test',
+      caPath: undefined,
+      certificate: undefined,
+      versions: ['1.2', '1.3'],
+      truncation: 'reset',
+    } as const
+    expect(await probe(where, http, serverTls)).toBeUndefined()
+    expect(await probe(where, http, { ...serverTls, name: '192.0.2.1' })).toBeUndefined()
+    expect(await probe(where, http)).toBeDefined()
+    expect(names).toEqual(['backend.test', false])
   })
 
   it('over HTTP fails when the server accepts and says nothing, or no HTTP', async () => {
