@@ -45,8 +45,9 @@ struct Assembled {
 /// Takes the next bytes of the stream. Cost: one copy of the message; no allocation.
 Assembled assemble(Assembly& assembly, HelloBlocks& blocks, Bytes bytes) noexcept;
 
-/// The message so far. Requires: a block.
+/// The message so far; nothing as long as there is no block for it.
 inline Bytes message_of(const Assembly& assembly, const HelloBlocks& blocks) noexcept {
+  if (assembly.block == kNoBlock) return {};
   return {blocks.at(assembly.block), assembly.message_bytes};
 }
 /// Sees to it that the block holds `bytes`, of which the first `used` are kept. Returns: false when there is no such block.

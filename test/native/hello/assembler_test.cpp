@@ -130,6 +130,13 @@ TEST_CASE("H1: what is no hello is refused as soon as it shows, with the alert T
   }
 }
 
+TEST_CASE("H1: the message of a client that was refused before it got a block is empty") {
+  Bench bench;
+  CHECK(bench.take(ByteVector{'G', 'E', 'T', ' '}).status == Assembled::Status::refused);
+  REQUIRE(bench.assembly.block == kNoBlock);
+  CHECK(bench.message().empty());
+}
+
 TEST_CASE("H3: between two hellos change_cipher_spec and early data are passed over, within bounds; inside one they are not") {
   const ByteVector ccs = record_of(20, ByteVector{1});
   const ByteVector early = record_of(23, ByteVector(8'000));
