@@ -13,7 +13,7 @@ using splice::Flow;
 using splice::FlowState;
 
 constexpr std::uint8_t kOwnWindowShift = 6;      // windows up to 4 MiB, more than custody keeps
-constexpr std::uint16_t kOwnSynWindow = 65'535;  // as translate.cpp shows during the handshake
+constexpr std::uint16_t kOwnSynWindow = kCookieWindow;  // as translate.cpp shows during the handshake
 constexpr std::uint8_t kOwnTtl = 64;
 constexpr std::uint64_t kMs = 1000;
 constexpr std::uint32_t kLongestRttMs = 60'000;

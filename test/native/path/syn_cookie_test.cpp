@@ -66,21 +66,34 @@ TEST_CASE("A9: a cookie is good for one to two periods of 64 seconds, and not fo
   for (std::uint64_t later = 2; later < 12; ++later) CHECK(judge_cookie(kKey, first, kNow + later * kCookiePeriodUs).kind != Kind::first);
 }
 
-TEST_CASE("A9: a later segment of the same connection is told from its first one, and from a foreign one") {
-  int confused = 0;
-  for (std::uint32_t i = 0; i < 20'000; ++i) {
+TEST_CASE("A9: a later segment of the same connection is told from its first one, and from a foreign one, as far as the window reaches") {
+  for (std::uint32_t i = 0; i < 20; ++i) {
     wire::Segment syn = syn_of(static_cast<std::uint16_t>(i));
     syn.seq = SeqNum{i * 2'654'435'761U};
     const SeqNum cookie = make_cookie(kKey, syn, 1460, kNow);
-    for (const std::uint32_t ahead : {1U, 2U, 7U, 200U, 536U, 1448U, 1460U, 2048U, 2896U, 4096U, 14'480U}) {
-      wire::Segment later = first_of(syn, cookie);
-      later.seq += ahead;
-      const Kind kind = judge_cookie(kKey, later, kNow).kind;
-      REQUIRE(kind != Kind::foreign);
-      if (kind == Kind::first) ++confused;  // one in 2,048 of those that lie across a multiple of 128 KiB
+    wire::Segment later = first_of(syn, cookie);
+    later.seq = later.seq - 1U;
+    REQUIRE(judge_cookie(kKey, later, kNow).kind == Kind::not_first);  // a keep-alive
+    later.seq += 1;
+    REQUIRE(judge_cookie(kKey, later, kNow).kind == Kind::first);
+    for (std::uint32_t ahead = 1; ahead <= kCookieWindow; ++ahead) {  // a hello that is dribbled: the 2,040th byte was once taken for the first
+      later.seq += 1;
+      REQUIRE(judge_cookie(kKey, later, kNow).kind == Kind::not_first);
     }
   }
-  CHECK(confused <= 8);  // expected: 2
+}
+
+TEST_CASE("A9: what lies beyond the window is seldom taken for the first segment, by its upper half") {
+  int confused = 0;
+  for (std::uint32_t i = 0; i < 20'000; ++i) {
+    wire::Segment syn = syn_of(static_cast<std::uint16_t>(i));
+    wire::Segment later = first_of(syn, make_cookie(kKey, syn, 1460, kNow));
+    later.seq += (1 + i % 7) << 16;
+    if (judge_cookie(kKey, later, kNow).kind == Kind::first) ++confused;
+    later.seq += 1448;
+    REQUIRE(judge_cookie(kKey, later, kNow).kind != Kind::first);
+  }
+  CHECK(confused < 400);  // expected: 312, one in 64
 }
 
 TEST_CASE("A9: the numbers of connections between the same two ports are far apart (RFC 6528)") {
@@ -93,7 +106,7 @@ TEST_CASE("A9: the numbers of connections between the same two ports are far apa
     if (std::abs(cookie - before) < 65'536) ++near;
     before = cookie;
   }
-  CHECK(near < 120);  // expected: 62, of 2^21 numbers to be near
+  CHECK(near < 20);  // expected: 2, of 2^26 numbers to be near
 }
 
 TEST_CASE("A9: another address, port, number or key is foreign; a forger hits once in millions") {
@@ -105,7 +118,7 @@ TEST_CASE("A9: another address, port, number or key is foreign; a forger hits on
     known += kind == Kind::not_first ? 1 : 0;
   }
   CHECK(taken <= 2);   // expected: 200,000 / 2^22
-  CHECK(known < 300);  // expected: 98
+  CHECK(known < 10'000);  // expected: 9,230; three in 64, which are not answered
   const SeqNum cookie = make_cookie(kKey, syn_of(1), 1460, kNow);
   CHECK(judge_cookie(kOtherKey, first_of(syn_of(1), cookie), kNow).kind == Kind::foreign);
   wire::Segment moved = first_of(syn_of(1), cookie);
