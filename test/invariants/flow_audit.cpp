@@ -53,7 +53,8 @@ bool FlowAudit::takes_up(Tap tap, const sim::Segment& s, std::uint64_t now) {
 }
 
 void FlowAudit::note_receiver(const sim::Segment& s, const HalfStream& stream, Receiver& receiver) {
-  if (s.has(sim::kSyn)) {
+  if (s.has(sim::kSyn) && receiver.syn_seq != s.seq) {  // a copy that comes late takes back nothing
+    receiver.syn_seq = s.seq;
     receiver.mss = s.options.mss.value_or(536);
     receiver.shift = s.options.window_scale.value_or(0);
     receiver.has_timestamps = s.options.timestamps.has_value();

@@ -2,6 +2,8 @@
 // It trusts no counter and no state of the device. Thread: one run, one thread. Used by: sim/run. Proves: I1, I2, I3, I4, I6.
 #pragma once
 
+#include <optional>
+
 #include "invariants/finding.hpp"
 #include "invariants/half_stream.hpp"
 #include "invariants/record_reader.hpp"
@@ -29,6 +31,7 @@ struct AuditFacts {
 
 /// What one end has told the device of its receiving half.
 struct Receiver {
+  std::optional<std::uint32_t> syn_seq;  // of the SYN that said the rest
   bool has_timestamps = false, has_acked = false;
   std::uint16_t mss = 536;
   std::uint8_t shift = 0;

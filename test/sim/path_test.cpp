@@ -48,6 +48,9 @@ TEST_CASE("I1-I6: seeds that once found a fault") {
       Found{27, "passes-tls-proxy-pool-loss", "a server's four SACK blocks beside a client's timestamps made a header of 68 bytes"},
       Found{70, "passes-proxy-pool-loss", "a FIN that custody had yet to deliver came again and went one byte before its place"},
       Found{456, "mtu-9000-passes-proxy-client", "beyond a server's window nothing was believed: custody sent again what had long been acknowledged, and gave up"},
+      Found{8294026, "proxy-pool-loss", "a hello in single bytes whose first was lost: the 2,040th had the first one's cookie, and 2,039 bytes that never came were acknowledged"},
+      Found{8230215, "passes-pool-loss", "the simulator: a SYN that was overtaken on its way to a server stood for the newest call"},
+      Found{8392882, "mtu-9000-proxy-loss", "the simulator: a late copy of a server's SYN-ACK took back what the server had granted since"},
       Found{600930, "injection", "two ends that disagreed on a number answered each other for ever"},
   };
   sim::Rig rig{sim::DeviceKind::path};

@@ -29,7 +29,9 @@ struct Connection {
   const ConnectionPlan* plan = nullptr;
   std::unique_ptr<Application> client;
   std::vector<Leg> legs;                      // each comes with its SYN
-  Application* server = nullptr;              // of the newest
+  IpAddress called;                           // the server that was called last, and from which port:
+  std::uint16_t called_from = 0;              // SYNs may overtake each other behind the device
+  Application* server = nullptr;              // of the newest call
   std::vector<std::uint16_t> pool_ports;      // the client's, behind a pool
   TlsStream* tls = nullptr;
   std::unique_ptr<FlowAudit> audit;
@@ -70,6 +72,7 @@ class Running {
   void enter(Side side, Frame&& frame);
   void out_of_device(Side side, Frame&& frame);
   void tap(Tap tap, Bytes frame);
+  static void note_call(Connection& c, const Segment& syn);
   void settle(Connection& c);
   void send_all(TcpEndpoint& tcp, Link& link);
   Connection* find(std::uint16_t client_port);
@@ -230,7 +233,7 @@ void Running::accept(Connection& c, const Segment& syn) {
   auto stream = std::make_unique<PlainStream>(TcpEndpoint{c.plan->server_tcp, self, syn.target_port, random_.fork()}, server_preamble(c));
   stream->tcp().listen();
   auto server = std::make_unique<Application>(std::move(stream), c.plan->server, Content{content_seed, Direction::down}, Content{content_seed, Direction::up});
-  c.server = server.get();
+  if (syn.target == c.called && syn.source_port == c.called_from) c.server = server.get();
   c.legs.push_back({syn.target, syn.source_port, std::move(server)});
 }
 
@@ -364,8 +367,17 @@ void Running::tap(Tap where, Bytes frame) {
   const auto port = from_client ? s.source_port : s.target_port;
   const bool is_client_side = where == Tap::client_in || where == Tap::client_out;
   auto* c = is_client_side ? find(port) : find_behind(port, where == Tap::server_out ? &s : nullptr);
+  if (c != nullptr && where == Tap::server_out && s.has(kSyn)) note_call(*c, s);
   if (c != nullptr && c->audit) c->audit->see(where, s, d.ip_bytes, timeline_.now());
   else if (leaves) add("tcp", 0, "the device sent a segment of no connection");
+}
+
+void Running::note_call(Connection& c, const Segment& syn) {
+  c.called = syn.target;
+  c.called_from = syn.source_port;
+  for (auto& leg : c.legs) {
+    if (leg.address == c.called && leg.client_port == c.called_from) c.server = leg.server.get();
+  }
 }
 
 Connection* Running::find(std::uint16_t client_port) {
