@@ -79,6 +79,7 @@ class Worker final : path::EventSink, splice::TraceSink {
 
  private:
   void run() noexcept;
+  [[nodiscard]] bool yields_to_processor() const noexcept;
   [[nodiscard]] bool has_polled_enough(Tick now) const noexcept;
   std::size_t turn(Tick now) noexcept;
   std::size_t receive(port::Port& port, path::Side side, Tick now) noexcept;
