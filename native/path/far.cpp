@@ -76,7 +76,7 @@ void learn_caller(Flow& f, const Flow& near, const wire::Segment& syn) noexcept 
   f.down.plain_next = f.down.first_plain = f.down.ack_shown = f.down.edge_shown = syn.seq + 1U;
   f.down.cipher_next = f.down.cipher_una = f.down.client_edge = syn.seq + 1U;  // towards the server the near flow's numbers, as it would have sent them
   f.up.plain_next = f.up.first_plain = f.up.plain_una = syn.seq + 1U;  // any will do: no wire sees them
-  f.up.server_edge = f.up.plain_next + syn.window;
+  f.up.server_edge = f.up.plain_next;  // its SYN promises more than its client may take: what holds comes with its acknowledgement
 }
 
 void call_server(State& s, Flow& f) noexcept {

@@ -112,6 +112,7 @@ struct FarRig : PoolFirst, PathRig {
     for (int round = 0; round < 20; ++round) {
       peer->give(Bytes(server.in).subspan(given_));
       given_ = server.in.size();
+      if (!greeting.empty() && SSL_is_init_finished(peer->ssl()) == 1) peer->write(std::exchange(greeting, {}));
       const ByteVector said = peer->take();
       if (said.empty()) break;
       const std::size_t at = server.out.size();
@@ -168,6 +169,7 @@ struct FarRig : PoolFirst, PathRig {
   }
 
   std::unique_ptr<TlsPeer> peer;
+  std::string greeting;  // what the server says right behind its handshake
 
  private:
   FarPlan plan_;
@@ -485,6 +487,36 @@ TEST_CASE("A11, A12: records of 16 kB from the server are in custody until their
     CHECK(got == text);
     CHECK(rig.path().server_tls_counters().value(Count::custody_entered) >= 1);
     CHECK(rig.server.acked == rig.server.out.size());
+  }
+}
+
+TEST_CASE("A14: a server in TLS that has much to say right behind its handshake, to a client with a small window: it all arrives, within the window") {
+  for (const auto& [version, window] : {std::pair{TLS1_2_VERSION, 400U}, std::pair{TLS1_2_VERSION, 800U}, std::pair{TLS1_3_VERSION, 800U}}) {
+    CAPTURE(version);
+    CAPTURE(window);
+    FarPlan plan;
+    plan.peer.version = version;
+    FarRig rig(plan);
+    rig.greeting = PathRig::pattern(1260);
+    rig.call();
+    rig.client.window_bytes = window;
+    rig.client_acks();
+    rig.server_answers();
+    rig.serve();
+    rig.client_acks();
+    rig.serve();
+    REQUIRE(rig.flow().link == splice::ServerLink::up);
+    const std::string text = PathRig::pattern(1260);
+    std::string got = rig.client_reads();
+    for (int i = 0; i < 200 && got.size() < text.size(); ++i) {
+      rig.client_acks();
+      rig.serve();
+      rig.wait(300'000);
+      got += rig.client_reads();
+    }
+    CHECK(got.size() == text.size());
+    CHECK((got == text));
+    CHECK(rig.count(Drop::window_exceeded) == 0);
   }
 }
 
