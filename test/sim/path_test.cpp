@@ -51,6 +51,7 @@ TEST_CASE("I1-I6: seeds that once found a fault") {
       Found{8294026, "proxy-pool-loss", "a hello in single bytes whose first was lost: the 2,040th had the first one's cookie, and 2,039 bytes that never came were acknowledged"},
       Found{8230215, "passes-pool-loss", "the simulator: a SYN that was overtaken on its way to a server stood for the newest call"},
       Found{8392882, "mtu-9000-proxy-loss", "the simulator: a late copy of a server's SYN-ACK took back what the server had granted since"},
+      Found{9317908, "custody-bbr-loss", "the simulator: without clocks a TCP measured its round trip by what had waited behind a resent hole, and slept for a minute a loss"},
       Found{600930, "injection", "two ends that disagreed on a number answered each other for ever"},
   };
   sim::Rig rig{sim::DeviceKind::path};

@@ -7,11 +7,14 @@ namespace cutwater::sim {
 Piece Scoreboard::acknowledge(std::uint64_t una) {
   Piece last;
   last.sends = 0;
+  std::uint8_t most_sends = 0;
   while (!pieces_.empty() && pieces_.front().end <= una) {
     last = pieces_.front();
+    most_sends = std::max(most_sends, last.sends);
     pieces_.pop_front();
   }
   if (!pieces_.empty() && pieces_.front().begin < una) pieces_.front().begin = una;
+  last.sends = most_sends;
   return last;
 }
 

@@ -23,7 +23,7 @@ class Scoreboard {
   [[nodiscard]] const Piece& front() const noexcept { return pieces_.front(); }
 
   void push(std::uint64_t begin, std::uint64_t end, std::uint64_t now_us) { pieces_.push_back({begin, end, now_us, 1, false, false, false}); }
-  /// Forgets all below `una`. Returns: the piece that was last covered whole, sends == 0 when there was none.
+  /// Forgets all below `una`. Returns: the piece that was last covered whole, with the most sends of any that was; 0 when there was none.
   Piece acknowledge(std::uint64_t una);
   void sack(std::uint64_t begin, std::uint64_t end);
   /// Marks as lost what has `threshold` bytes sacked above it (RFC 6675 IsLost).

@@ -271,7 +271,7 @@ void TcpEndpoint::take_new_acknowledgement(std::uint64_t ack, const Segment& s, 
   if (timestamps_ && s.options.timestamps && s.options.timestamps->echo != 0) {
     sample_rtt(static_cast<std::uint64_t>(timestamp(now) - s.options.timestamps->echo) * 1000);
   } else if (last.sends == 1) {
-    sample_rtt(now - last.sent_at_us);  // Karn: never from what was sent twice
+    sample_rtt(now - last.sent_at_us);  // Karn: never from what was sent twice, nor from what waited behind it
   }
   if (phase_ != Phase::open && ack >= recovery_point_) {
     if (phase_ == Phase::recovery) cwnd_ = ssthresh_;
