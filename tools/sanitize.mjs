@@ -42,7 +42,9 @@ for (const [name, { flags, env, leaveOut = [] }] of Object.entries(kinds)) {
     ['cutwater_tests', 'cutwater-secure'],
   )
   console.log(`sanitizers: ${flags}`)
-  const code = runProgram(`${folder}/cutwater_tests`, [...leaveOut, ...parsed.positionals], { env: { ...process.env, ...env } })
+  const code = runProgram(`${folder}/cutwater_tests`, [...leaveOut, ...parsed.positionals], {
+    env: { ...process.env, ...env },
+  })
   if (code !== 0) failed += 1
 }
 process.exit(failed === 0 ? 0 : 1)
