@@ -66,7 +66,8 @@ export const advice = {
   drop_short_header: 'Look at the sender with tcpdump',
   drop_bad_length: 'Look at the sender with tcpdump; from one address only: an attack or a broken machine',
   drop_bad_checksum: '`cutwater doctor -c FILE`; on veth turn offloads off at the other end, too',
-  drop_not_tcp: 'Nothing; report it if it grows',
+  drop_not_tcp:
+    'Nothing; IPv6 packets with IPv4-mapped addresses, which only a forger sends, are among them; report it if it grows',
   drop_fragment: 'Let ICMP “packet too big” through on the way, or lower the MTU at the sender',
   drop_no_service: 'Nothing after a service was removed; else report it',
   drop_no_flow: 'Nothing when it follows a restart or an idle timeout',

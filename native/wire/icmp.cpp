@@ -56,7 +56,7 @@ bool parse_v6(Bytes ip, TooBig& out) noexcept {
          .seq = SeqNum{load_be32(tcp + 4)},
          .mtu = load_be32(icmp.data() + 4),
          .ttl = ip[7]};
-  return true;
+  return !out.router.is_v4() && !out.source.is_v4() && !out.destination.is_v4();  // IPv4 in disguise: as in tcp.cpp
 }
 
 void put_ipv4(std::uint8_t* p, const IpAddress& from, const IpAddress& to, std::uint8_t protocol, std::uint8_t ttl,

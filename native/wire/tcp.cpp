@@ -52,7 +52,8 @@ ParseError parse_ipv4(MutableBytes ip, Segment& out) noexcept {
   return parse_tcp(ip.subspan(header_bytes, total_bytes - header_bytes), out);
 }
 
-// Extension headers before TCP are not steered here by the XDP program; a packet that has one is not ours.
+// Extension headers before TCP are not steered here by the XDP program; a packet that has one is not ours. Nor is one with an IPv4
+// address in IPv6's clothes: inside they stand for IPv4, and nobody may speak for an IPv4 host over IPv6 (RFC 4942 2.2).
 ParseError parse_ipv6(MutableBytes ip, Segment& out) noexcept {
   if (ip.size() < kIpv6Bytes) return ParseError::short_header;
   const std::uint8_t* p = ip.data();
@@ -63,6 +64,7 @@ ParseError parse_ipv6(MutableBytes ip, Segment& out) noexcept {
   out.ttl = p[7];
   out.source = IpAddress::from_v6(p + 8);
   out.destination = IpAddress::from_v6(p + 24);
+  if (out.source.is_v4() || out.destination.is_v4()) return ParseError::not_tcp;
   return parse_tcp(ip.subspan(kIpv6Bytes, payload_bytes), out);
 }
 

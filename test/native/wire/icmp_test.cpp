@@ -3,7 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstring>
 #include <vector>
+
+#include "wire/checksum.hpp"
 
 namespace {
 
@@ -62,5 +66,23 @@ TEST_CASE("A7: one bit wrong anywhere behind the link header, or one byte missin
       CAPTURE(bit);
       CHECK_FALSE(wire::parse_too_big(bad, read));
     }
+  }
+}
+
+TEST_CASE("A7: a router of IPv6 does not speak of IPv4 hosts") {
+  const std::uint8_t address[4] = {10, 1, 0, 2};
+  const IpAddress mapped = IpAddress::from_v4(address);
+  constexpr std::size_t kIcmp = wire::kEthernetBytes + wire::kIpv6Bytes, kQuoted = kIcmp + 8;
+  for (const std::size_t at : {wire::kEthernetBytes + std::size_t{8}, kQuoted + 8, kQuoted + 24}) {  // router, quoted source, destination
+    CAPTURE(at);
+    std::vector<std::uint8_t> packet = packet_of(sample(false), 0);
+    std::copy(mapped.bytes.begin(), mapped.bytes.end(), packet.begin() + static_cast<std::ptrdiff_t>(at));
+    store_be16(packet.data() + kIcmp + 2, 0);
+    const Bytes icmp = Bytes(packet).subspan(kIcmp);
+    const IpAddress from = IpAddress::from_v6(packet.data() + wire::kEthernetBytes + 8), to = IpAddress::from_v6(packet.data() + wire::kEthernetBytes + 24);
+    const std::uint16_t checksum = wire::fold(wire::pseudo_header_sum(from, to, wire::kProtocolIcmpV6, static_cast<std::uint32_t>(icmp.size())) + wire::sum_slow(icmp));
+    std::memcpy(packet.data() + kIcmp + 2, &checksum, 2);
+    wire::TooBig read;
+    CHECK_FALSE(wire::parse_too_big(packet, read));
   }
 }

@@ -167,6 +167,17 @@ TEST_CASE("fragments, other protocols and other ether types are told apart") {
   CHECK(parse(hop_by_hop) == ParseError::not_tcp);
 }
 
+TEST_CASE("nobody speaks for an IPv4 host over IPv6") {
+  for (const std::size_t at : {std::size_t{14 + 8}, std::size_t{14 + 24}}) {
+    auto p = Sample(true).packet();
+    REQUIRE(parse(p) == ParseError::none);
+    const std::uint8_t mapped[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 1, 0, 2};
+    std::copy(mapped, mapped + 16, p.begin() + static_cast<std::ptrdiff_t>(at));
+    sim::mend_checksums(p);
+    CHECK(parse(p) == ParseError::not_tcp);
+  }
+}
+
 TEST_CASE("a flipped bit anywhere behind the Ethernet header is noticed") {
   for (const bool is_v6 : {false, true}) {
     const auto good = Sample(is_v6).packet();
