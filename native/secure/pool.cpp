@@ -171,7 +171,7 @@ Pool::Impl::~Impl() {
 
 std::vector<Lane*> Pool::Impl::lanes_of(std::size_t thread) const {
   std::vector<Lane*> lanes;
-  for (const auto& link : links) lanes.push_back(link->lanes_[thread].get());
+  for (const auto& link : links) lanes.push_back(&link->lane(thread));
   return lanes;
 }
 

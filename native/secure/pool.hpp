@@ -37,9 +37,10 @@ class Link {
   [[nodiscard]] bool has_replies() const noexcept;
   /// Requests that no thread has taken yet. A snapshot.
   [[nodiscard]] std::size_t backlog() const noexcept;
+  /// For who answers: the rings of one lane.
+  [[nodiscard]] Lane& lane(std::size_t index) noexcept { return *lanes_[index]; }
 
  private:
-  friend class Pool;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::size_t next_ = 0;  // where poll() looks first
 };

@@ -51,7 +51,7 @@ void check_round_trip(const wire::Segment& s) {
   wire::Header h{.source = &s.source, .destination = &s.destination, .source_port = s.source_port, .destination_port = s.destination_port,
                  .seq = s.seq, .ack = s.ack, .window = s.window, .flags = s.flags, .ttl = s.ttl, .traffic_class = s.traffic_class, .options = s.options};
   if (wire::option_bytes(h.options) > wire::kMaxTcpOptionBytes) h.options.sack_count = 0;
-  if (s.source.is_v4() != s.destination.is_v4()) return;
+  require(s.source.is_v4() == s.destination.is_v4());
   if (s.payload_bytes > 65'535 - 80) return;
   std::uint8_t* const begin = wire::emit(h, payload, s.payload_bytes);
   require(begin >= room.data());

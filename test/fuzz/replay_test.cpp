@@ -17,6 +17,10 @@ int replay_hello(const std::uint8_t* data, std::size_t size);
 int replay_reply(const std::uint8_t* data, std::size_t size);
 int replay_tcp(const std::uint8_t* data, std::size_t size);
 int replay_http(const std::uint8_t* data, std::size_t size);
+int replay_modes(const std::uint8_t* data, std::size_t size);
+int replay_handoff(const std::uint8_t* data, std::size_t size);
+int replay_icmp(const std::uint8_t* data, std::size_t size);
+int replay_cookie(const std::uint8_t* data, std::size_t size);
 int replay_flow(const std::uint8_t* data, std::size_t size);
 }
 
@@ -52,11 +56,15 @@ void replay(const char* name, Target target) {
 
 }  // namespace
 
-TEST_CASE("fuzz: the stored records, hellos, replies, packets, requests and flows are taken without a fault") {
+TEST_CASE("fuzz: all that is stored of records, hellos, replies, packets, requests, frames, cookies and flows is taken without a fault") {
   replay("record", replay_record);
   replay("hello", replay_hello);
   replay("reply", replay_reply);
   replay("tcp", replay_tcp);
   replay("http", replay_http);
   replay("flow", replay_flow);
+  replay("cookie", replay_cookie);
+  replay("icmp", replay_icmp);
+  replay("handoff", replay_handoff);
+  replay("modes", replay_modes);
 }
