@@ -33,9 +33,9 @@ bool take_handshake(Resources& r, Flow& f, Bytes fragment) noexcept {
     return fail(r, f, Reset::key_update_flood, Alert::unexpected_message), false;
   }
   r.counters.add(Count::key_updates_received);
-  // A third epoch while records of two are unacknowledged: no client does it, and we keep one old key.
-  if (!f.update_limit.admit(r.now) || spans_two_up_epochs(r, f)) return fail(r, f, Reset::key_update_flood, Alert::unexpected_message), false;
-  change_up_keys(r, f);
+  if (!f.update_limit.admit(r.now)) return fail(r, f, Reset::key_update_flood, Alert::unexpected_message), false;
+  f.up.update = UpdateState::owed;
+  (void)settle_up_keys(r, f);
   if (*message == record::PostHandshake::key_update_and_answer) f.down.update = UpdateState::owed;
   return true;
 }

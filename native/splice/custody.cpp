@@ -7,6 +7,7 @@
 #include "splice/close.hpp"
 #include "splice/control_record.hpp"
 #include "splice/emit.hpp"
+#include "splice/key_change.hpp"
 
 namespace cutwater::splice {
 namespace {
@@ -212,6 +213,10 @@ bool take_into_custody(Resources& r, Flow& f, Bytes in) noexcept {
   while (!in.empty()) {
     if (f.up.end != UpEnd::open) {  // what follows a close_notify is ignored (RFC 9846 6.1)
       f.up.cipher_next += static_cast<std::uint32_t>(in.size());
+      return true;
+    }
+    if (!settle_up_keys(r, f)) {  // the record before was a KeyUpdate: the rest has to come again
+      r.counters.add(Drop::epoch_busy);
       return true;
     }
     std::size_t n = 0;

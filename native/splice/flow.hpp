@@ -38,7 +38,8 @@ enum class FlowState : std::uint8_t {
 enum class ServerLink : std::uint8_t { none, asked /* our SYN is out */, up };
 /// A FIN that the device answers for: none yet, sent until acknowledged, acknowledged.
 enum class FinState : std::uint8_t { none, owed, acked };
-/// A KeyUpdate of our own: not due, or due before the next record.
+/// A change of keys. Down: a KeyUpdate of our own is due before the next record. Up: the client's has come, and waits for
+/// records of older epochs to be acknowledged.
 enum class UpdateState : std::uint8_t { none, owed };
 /// How far the client's stream has come to its end.
 enum class UpEnd : std::uint8_t { open, notified /* close_notify read */, finished /* its FIN consumed too */ };
@@ -72,6 +73,7 @@ struct Up {
   std::uint8_t epoch = 0;
   UpEnd end = UpEnd::open;
   FinState fin = FinState::none;  // our FIN to the server
+  UpdateState update = UpdateState::none;
   std::uint8_t shift_shown = 0;   // of the windows the client is shown
   std::uint16_t custodies = 0;    // times the direction went into custody; stays at its largest value
 

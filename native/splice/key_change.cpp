@@ -31,20 +31,7 @@ std::uint16_t name_of(std::uint8_t epoch, std::uint8_t current) noexcept {
   return epoch == current ? current : static_cast<std::uint8_t>(current - 1);
 }
 
-}  // namespace
-
-void change_up_keys(Resources& r, Flow& f) noexcept {
-  // While older spans wait, the newest epoch has none of its own (spans_two_up_epochs): the kept key stays the one they need.
-  if (!is_up_epoch_busy(r, f) && take_previous(r, f)) f.previous->up = f.up_keys;
-  f.up_secret = record::next_secret(*f.suite, f.up_secret);
-  f.up_keys = record::derive_keys(*f.suite, f.up_secret);
-  f.up.number = 0;
-  ++f.up.epoch;
-  forget_expanded(r, f, record::KeyId::Direction::up, f.up.epoch);
-}
-
-bool is_up_epoch_busy(Resources& r, const Flow& f) noexcept { return has_old_spans(r, f.up.spans, f.up.epoch); }
-
+// Spans of the newest epoch and of one before it are both unacknowledged: no further key can be kept.
 bool spans_two_up_epochs(Resources& r, const Flow& f) noexcept {
   bool has_old = false, has_new = false;
   f.up.spans.each(r.spans, [&](const Span& span) {
@@ -53,6 +40,28 @@ bool spans_two_up_epochs(Resources& r, const Flow& f) noexcept {
   });
   return has_old && has_new;
 }
+
+void change_up_keys(Resources& r, Flow& f) noexcept {
+  // While older spans wait, the newest epoch has none of its own (spans_two_up_epochs): the kept key stays the one they need.
+  if (!has_old_spans(r, f.up.spans, f.up.epoch) && take_previous(r, f)) f.previous->up = f.up_keys;
+  f.up_secret = record::next_secret(*f.suite, f.up_secret);
+  f.up_keys = record::derive_keys(*f.suite, f.up_secret);
+  f.up.number = 0;
+  ++f.up.epoch;
+  forget_expanded(r, f, record::KeyId::Direction::up, f.up.epoch);
+}
+
+}  // namespace
+
+bool settle_up_keys(Resources& r, Flow& f) noexcept {
+  if (f.up.update == UpdateState::none) return true;
+  if (spans_two_up_epochs(r, f)) return false;
+  f.up.update = UpdateState::none;
+  change_up_keys(r, f);
+  return true;
+}
+
+bool is_up_epoch_busy(Resources& r, const Flow& f) noexcept { return has_old_spans(r, f.up.spans, f.up.epoch); }
 
 void change_down_keys_if_due(Resources& r, Flow& f) noexcept {
   if (f.suite->version != record::Version::tls13) return;

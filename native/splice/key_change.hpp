@@ -7,12 +7,11 @@
 
 namespace cutwater::splice {
 
-/// After a KeyUpdate of the client: the next epoch for opening.
-void change_up_keys(Resources& r, Flow& f) noexcept;
+/// After a KeyUpdate of the client: the next epoch for opening, as soon as it can be. Returns: false while it cannot, because
+/// records of two epochs are unacknowledged and only one old key is kept; what the client sends meanwhile has to come again.
+[[nodiscard]] bool settle_up_keys(Resources& r, Flow& f) noexcept;
 /// True when the client's next KeyUpdate cannot be taken yet, because spans of two epochs would need keys.
 [[nodiscard]] bool is_up_epoch_busy(Resources& r, const Flow& f) noexcept;
-/// Spans of the newest epoch and of one before it are both unacknowledged: no further key can be kept.
-[[nodiscard]] bool spans_two_up_epochs(Resources& r, const Flow& f) noexcept;
 /// Sends our KeyUpdate and changes the sealing key, when one is owed or the key is near its limit, and it can be done now.
 /// Call before a record is sealed.
 void change_down_keys_if_due(Resources& r, Flow& f) noexcept;

@@ -143,6 +143,7 @@ Verdict cut_through(Resources& r, Flow& f, const wire::TcpOptions* heard, std::u
 }
 
 Verdict into_custody(Resources& r, Flow& f, std::uint8_t flags, std::uint8_t traffic_class, Bytes in) noexcept {
+  if (!settle_up_keys(r, f)) return dropped(Drop::epoch_busy);
   if (!enter_custody(r, f) || !has_custody_room(r, f, static_cast<std::uint32_t>(in.size()))) {
     return dropped(Drop::custody_full);
   }
@@ -165,6 +166,7 @@ bool exceeds_server(const Flow& f, std::uint32_t record_bytes) noexcept {
 // In-order ciphertext. Cut-through when nothing is in custody and the segment is whole records; otherwise custody (A11).
 Verdict take_in_order(Resources& r, Flow& f, const wire::TcpOptions* heard, std::uint8_t flags, std::uint8_t traffic_class,
                       MutableBytes in, const port::Packet& packet) noexcept {
+  if (!settle_up_keys(r, f)) return dropped(Drop::epoch_busy);
   // What is not the body of a request that is on its way is read first.
   const auto may_pass = [&] { return f.exchange->may_pass(in.size() - std::min(f.suite->overhead_bytes(), in.size())); };
   if (f.exchange != nullptr && !may_pass()) return into_custody(r, f, flags, traffic_class, in);

@@ -84,6 +84,34 @@ TEST_CASE("A15 over a key update: what the server lost of the epoch before is op
   CHECK(rig.client.acked == rig.client.out.size());
 }
 
+TEST_CASE("A15 over two key updates: with records of two epochs unacknowledged the third begins when the server has caught up, and nothing is reset") {
+  PathRig rig;
+  rig.establish();
+  rig.lose(Side::server, 2);
+  const std::size_t first = rig.client_writes("first key, ");
+  client_sends_rest(rig, first);
+  const std::size_t update = client_updates(rig, SSL_KEY_UPDATE_NOT_REQUESTED);
+  client_sends_rest(rig, update);
+  const std::size_t second = rig.client_writes("second key, ");
+  client_sends_rest(rig, second);
+  const std::size_t again = client_updates(rig, SSL_KEY_UPDATE_NOT_REQUESTED);
+  const std::size_t third = rig.client_writes("third key");
+  rig.client_sends(again, 10);  // cut, so that it goes into custody, where nothing can be put back
+  client_sends_rest(rig, again + 10);
+  CHECK(rig.server.in.empty());
+  CHECK(rig.count(Drop::epoch_busy) == 1);
+  client_sends_rest(rig, third);
+  CHECK(rig.count(Drop::epoch_busy) == 2);
+  rig.client_sends(first, update - first);
+  rig.client_sends(second, again - second);
+  rig.server_acks();
+  client_sends_rest(rig, third);
+  rig.server_acks();
+  CHECK(rig.server_got() == "first key, second key, third key");
+  CHECK(rig.client.acked == rig.client.out.size());
+  CHECK(rig.count(Reset::key_update_flood) == 0);
+}
+
 TEST_CASE("I5: a record that is opened again two key updates later leaves no key behind when the flow has gone") {
   PathRig rig;
   rig.establish();
