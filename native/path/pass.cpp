@@ -290,6 +290,8 @@ Verdict pass_from_client(State& s, Work& w) noexcept {
     splice::pass_reset_to_server(s.r, f, Reset::by_client);
     return kConsume;
   }
+  // Of a connection before this one, which ended without the client's knowing: its first segment's cookie opened another (RFC 9293 3.10.7.4).
+  if (seg.has(wire::kAck) && before(f.down.sent(), seg.ack)) return dropped(Drop::bad_ack);
   const SeqNum begin = seg.seq + up_shift(f), end = begin + seg.length();
   // By the window that the client was shown, which may have been ours, or more than its server has left: it may well be taken there.
   const bool is_believed = is_in_window(begin, end, f.up.plain_una, f.up.edge_shown + up_shift(f));

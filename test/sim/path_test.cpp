@@ -52,6 +52,9 @@ TEST_CASE("I1-I6: seeds that once found a fault") {
       Found{8230215, "passes-pool-loss", "the simulator: a SYN that was overtaken on its way to a server stood for the newest call"},
       Found{8392882, "mtu-9000-proxy-loss", "the simulator: a late copy of a server's SYN-ACK took back what the server had granted since"},
       Found{9317908, "custody-bbr-loss", "the simulator: without clocks a TCP measured its round trip by what had waited behind a resent hole, and slept for a minute a loss"},
+      Found{10158367, "custody-bbr-outage", "a third key while records of two were unacknowledged was taken for a flood: the flow was reset"},
+      Found{10102673, "duplicates-all", "the same, where copies of a segment cut the KeyUpdate"},
+      Found{10035708, "passes-proxy-corruption", "a client that had not heard its connection's RST acknowledged that one's byte to the next server"},
       Found{600930, "injection", "two ends that disagreed on a number answered each other for ever"},
   };
   sim::Rig rig{sim::DeviceKind::path};

@@ -91,6 +91,23 @@ TEST_CASE("A8, A9: bytes pass both ways as they are, each packet one packet, and
   }
 }
 
+TEST_CASE("I1: what no server of this connection has sent is not acknowledged to it") {
+  for (const RigPlan& plan : {balanced(), proxied()}) {
+    PathRig rig(plan);
+    join(rig, plan);
+    server_says(rig, "answer");
+    rig.clear();
+    sim::Segment beyond = rig.client.segment(0, 0, sim::kAck);
+    beyond.ack += 1;
+    rig.send(Side::client, beyond);
+    CHECK(rig.to_server.empty());
+    CHECK(rig.count(Drop::bad_ack) == 1);
+    rig.client_acks();
+    CHECK(rig.to_server.size() == 1);
+    CHECK(rig.server.acked == 6);
+  }
+}
+
 TEST_CASE("A9: what a client says before its server has answered is kept, acknowledged, delivered and resent") {
   PathRig rig(proxied());
   rig.connect();
