@@ -12,7 +12,9 @@ FlowAudit::FlowAudit(const AuditFacts& facts, const sim::TlsStream* client, Find
     : facts_(facts), client_(client), findings_(findings), up_in_(keep_for(facts)), down_in_(keep_for(facts)), reader_([this](std::uint64_t offset, Bytes fragment) {
         const auto right = facts_.down.matches(offset, fragment);
         if (right != fragment.size() && !is_down_false_) add("I6", reading_at_us_, "sealed a byte the server did not write, at " + number(offset + right));
-        if (!down_in_.has_passed(offset, offset + fragment.size())) {
+        if (facts_.is_sealed_again) {
+          check_of_server(offset, offset + fragment.size());
+        } else if (!down_in_.has_passed(offset, offset + fragment.size())) {
           add("I3", reading_at_us_, "sealed plaintext that has not come from the server, at " + number(offset));
         }
       }) {}
@@ -34,7 +36,8 @@ void FlowAudit::see(Tap tap, const sim::Segment& s, std::size_t ip_bytes, std::u
   }
 }
 
-/// A device that chooses among servers may call another one while nothing was said to the first: then that side begins anew.
+/// A device that chooses among servers may call another one while nothing was said to the first: then that side begins anew. Where servers speak TLS
+/// that is, nothing of the client, and no Finished of TLS 1.3 either: who gets that is believed.
 /// Returns: whether the segment is of the server that was called last.
 bool FlowAudit::takes_up(Tap tap, const sim::Segment& s, std::uint64_t now) {
   const auto& server = tap == Tap::server_in ? s.source : s.target;
@@ -45,8 +48,13 @@ bool FlowAudit::takes_up(Tap tap, const sim::Segment& s, std::uint64_t now) {
     return false;
   }
   // Behind a reset a late third ACK makes a connection anew: nobody remembers that its cookie was used.
-  if (up_out_.highest() != 0 && !has_reset_) add("I6", now, "called another server when it had sent " + number(up_out_.highest()) + " bytes to the first");
+  const bool has_spoken = facts_.is_sealed_again ? has_entrusted() : up_out_.highest() != 0;
+  if (has_spoken && !has_reset_) add("I6", now, "called another server when it had sent " + number(up_out_.highest()) + " bytes to the first");
   server_ = server;
+  far_server_ = nullptr, far_reader_ = nullptr;
+  for (const auto& [address, stream] : met_) {
+    if (address == server) meet(address, *stream);
+  }
   up_out_ = HalfStream{Keep::bytes}, down_in_ = HalfStream{keep_for(facts_)};
   server_receiver_ = {}, server_timestamps_ = false;
   return true;
@@ -133,6 +141,7 @@ void FlowAudit::see_server_out(const sim::Segment& s, std::uint64_t now) {
     check_passed_acknowledgement(s, now);
   }
   if (client_ == nullptr) return;
+  if (facts_.is_sealed_again) return check_second_leg(s, now);
   if (at >= 0 && front_bytes_) {
     const auto in_front = std::min<std::uint64_t>(s.payload.size(), *front_bytes_ > static_cast<std::uint64_t>(at) ? *front_bytes_ - static_cast<std::uint64_t>(at) : 0);
     const auto begin = static_cast<std::uint64_t>(at) + in_front - *front_bytes_;
@@ -291,13 +300,85 @@ void FlowAudit::finish(std::uint64_t now) {
     }
   }
   if (client_ == nullptr) return;
+  if (facts_.is_sealed_again) finish_second_leg(now);
   const auto fin = down_out_.fin_at();
   if (!fin || down_out_.prefix() <= *fin) return;
   reader_.read(down_out_.bytes(), client_->secrets());
   if (reader_.read_bytes() != *fin && client_->is_open_for_data()) add("I6", now, "FIN to the client in the middle of a record");
   if (!reader_.has_close_notify()) return;
+  if (facts_.is_sealed_again) return check_close_of_server(now);
   if (!down_in_.fin_at()) add("I6", now, "close_notify to the client without the server's FIN");
   else if (reader_.plain_bytes() != *down_in_.fin_at()) add("I6", now, "close_notify before all of the server's bytes");
+}
+
+// ---- The second leg: servers that speak TLS
+
+void FlowAudit::meet(const IpAddress& address, const sim::TlsServerStream& server) {
+  if (std::none_of(met_.begin(), met_.end(), [&](const auto& m) { return m.second == &server; })) met_.emplace_back(address, &server);
+  if (server_ != address) return;
+  far_server_ = &server;
+  far_reader_failed_ = false;
+  far_reader_ = std::make_unique<RecordReader>([this](std::uint64_t offset, Bytes fragment) { check_authentic(offset, fragment, reading_at_us_); },
+                                               RecordReader::Part::client);
+}
+
+void FlowAudit::read_second_leg() {
+  if (far_reader_ == nullptr) return;
+  far_reader_->learn(far_server_->agreement());
+  far_reader_->read(up_out_.bytes(), far_server_->secrets());
+}
+
+/// Whether the server that was called last got something of the client, or was at least believed.
+bool FlowAudit::has_entrusted() {
+  read_second_leg();
+  return far_reader_ != nullptr && (far_reader_->plain_bytes() != 0 || far_reader_->has_finished());
+}
+
+/// What leaves is sealed once under each number (I3), and is what the client's TLS wrote (I4). What is acknowledged says less than in clear: custody may
+/// answer for any of it, so I1 is judged by what the client has in the end.
+void FlowAudit::check_second_leg(const sim::Segment& s, std::uint64_t now) {
+  if (far_reader_ == nullptr || s.payload.empty()) return;
+  read_second_leg();
+  if (const auto begin = up_out_.position(s.seq); begin >= 0) far_reader_->audit(static_cast<std::uint64_t>(begin), s.payload);
+  if (far_reader_->trouble().empty() || far_reader_failed_) return;
+  far_reader_failed_ = true;
+  add(far_reader_->trouble().starts_with("I3") ? "I3" : "I4", now, "towards the server: " + far_reader_->trouble());
+}
+
+/// I4 downwards: what the client gets its server wrote, and the whole record has come.
+void FlowAudit::check_of_server(std::uint64_t begin, std::uint64_t end) {
+  if (begin == end) return;
+  if (far_server_ == nullptr || far_server_->records().empty() || end > far_server_->records().back().plain_end) {
+    add("I4", reading_at_us_, "sealed bytes up to " + number(end) + ", which the server never wrote");
+    return;
+  }
+  const auto& records = far_server_->records();
+  const auto record = std::lower_bound(records.begin(), records.end(), end, [](const auto& r, std::uint64_t e) { return r.plain_end < e; });
+  if (record->cipher_end > down_in_.prefix()) {
+    add("I4", reading_at_us_, "sealed bytes up to " + number(end) + " of a server's record that ends at " + number(record->cipher_end) + "; only " +
+                                  number(down_in_.prefix()) + " have come");
+  }
+}
+
+/// I6: the client's clean end stands behind all that the server wrote, and behind its close_notify, be its FIN lost or not.
+void FlowAudit::check_close_of_server(std::uint64_t now) {
+  if (far_server_ == nullptr) return add("I6", now, "close_notify to the client, and no server was met");
+  const auto written = far_server_->records().empty() ? 0 : far_server_->records().back().plain_end;
+  const auto close_notify = far_server_->close_notify_end();
+  if (reader_.plain_bytes() != written) add("I6", now, "close_notify to the client at " + number(reader_.plain_bytes()) + " of " + number(written));
+  const bool has_come = close_notify != 0 && close_notify <= down_in_.prefix();
+  if (!has_come && !(facts_.truncation_forward && down_in_.fin_at())) add("I6", now, "close_notify to the client without the server's");
+}
+
+/// I6: the server's clean end stands behind the client's.
+void FlowAudit::finish_second_leg(std::uint64_t now) {
+  const auto fin = up_out_.fin_at();
+  if (!fin || up_out_.prefix() <= *fin || far_server_ == nullptr || !far_server_->is_open_for_data()) return;
+  read_second_leg();
+  if (far_reader_->has_fatal_alert()) return;  // no clean end for anybody
+  if (far_reader_->read_bytes() != *fin) return add("I6", now, "FIN to the server in the middle of a record");
+  if (!far_reader_->has_close_notify()) return add("I6", now, "FIN to the server without close_notify");
+  check_clean_end(far_reader_->plain_bytes(), now);
 }
 
 FlowAudit::Owed FlowAudit::owed_to_server() const noexcept {

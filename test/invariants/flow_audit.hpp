@@ -2,7 +2,10 @@
 // It trusts no counter and no state of the device. Thread: one run, one thread. Used by: sim/run. Proves: I1, I2, I3, I4, I6.
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "invariants/finding.hpp"
 #include "invariants/half_stream.hpp"
@@ -22,6 +25,7 @@ struct AuditFacts {
   Acknowledges acknowledges = Acknowledges::delivered;
   bool truncation_forward = false, release_streaming = false;
   bool is_passed = false;                              // nothing is opened: what leaves has come, byte by byte
+  bool is_sealed_again = false;                        // servers speak TLS: what goes there, and comes, is ciphertext
   bool grants_itself = false;                          // windows before a server's is known, or room that a header takes
   std::uint32_t client_mtu = 1500, server_mtu = 1500;  // of the device's interfaces
   std::optional<sim::Introduced> introduced;           // ahead of the client's bytes
@@ -44,6 +48,8 @@ class FlowAudit {
   FlowAudit(const AuditFacts& facts, const sim::TlsStream* client, Findings& findings);
 
   void see(Tap tap, const sim::Segment& segment, std::size_t ip_bytes, std::uint64_t now);
+  /// A server that speaks TLS took up the call that reached it at this address. It outlives the audit.
+  void meet(const IpAddress& address, const sim::TlsServerStream& server);
   /// From now on bytes of that direction may be under a false name: what nobody can tell apart is not held against the device.
   void note_falsehood(sim::Direction direction) noexcept { (direction == sim::Direction::up ? is_up_false_ : is_down_false_) = true; }
   /// When no packet moves any more.
@@ -71,6 +77,12 @@ class FlowAudit {
   void check_client_acknowledged(std::uint64_t plain_acked, std::uint64_t now);
   void check_authentic(std::uint64_t begin, Bytes payload, std::uint64_t now);
   void check_clean_end(std::uint64_t end, std::uint64_t now);
+  [[nodiscard]] bool has_entrusted();
+  void read_second_leg();
+  void check_second_leg(const sim::Segment& s, std::uint64_t now);
+  void check_of_server(std::uint64_t begin, std::uint64_t end);
+  void check_close_of_server(std::uint64_t now);
+  void finish_second_leg(std::uint64_t now);
   void note_marks(Tap tap, const sim::Segment& s, std::uint64_t now);
   void add(std::string invariant, std::uint64_t now, std::string what) { findings_.add(std::move(invariant), now, facts_.connection, std::move(what)); }
   static void note_receiver(const sim::Segment& s, const HalfStream& stream, Receiver& receiver);
@@ -87,6 +99,10 @@ class FlowAudit {
   std::vector<std::uint32_t> greetings_;     // where its SYN-ACKs began: a cookie made later is another number, and the client takes one of them
   bool has_reset_ = false;                   // the device has, one side or the other
   std::optional<std::uint64_t> front_bytes_; // of a header ahead of the client's; none: not whole yet
+  std::vector<std::pair<IpAddress, const sim::TlsServerStream*>> met_;  // servers that speak TLS, the newest last
+  const sim::TlsServerStream* far_server_ = nullptr;                    // of server_
+  std::unique_ptr<RecordReader> far_reader_;                            // of what the device seals for it
+  bool far_reader_failed_ = false;
   bool reader_failed_ = false, is_up_false_ = false, is_down_false_ = false;
   RecordReader reader_;
   std::uint64_t reading_at_us_ = 0;

@@ -69,6 +69,13 @@ Buffer key_expansion(const EVP_MD* hash, Bytes master, Bytes server_random, Byte
 
 }  // namespace
 
+void RecordReader::learn(const sim::Agreement& agreement) {
+  if (agreement.suite == 0 || suite_ != 0) return;
+  is_tls13_ = agreement.is_tls13;
+  suite_ = agreement.suite;
+  server_random_ = agreement.server_random;
+}
+
 void RecordReader::read(Bytes stream, const std::vector<sim::LoggedSecret>& secrets) {
   while (trouble_.empty() && stream.size() >= at_ + kHeader) {
     const auto rest = stream.subspan(at_);
@@ -110,6 +117,8 @@ RecordReader::Progress RecordReader::take_record(Bytes record, const std::vector
     if (!is_tls13_ && suite_ != 0) is_protected_ = needs_secret_ = true;
     return Progress::done;
   }
+  // A client's hellos, of which there may be two, are in clear, and all that follows is not.
+  if (part_ == Part::client && is_tls13_ && !is_protected_ && type == 23) is_protected_ = needs_secret_ = true;
   if (is_tls13_ && is_protected_ && type != 23) {
     trouble_ = "a record in clear (type " + std::to_string(type) + ") behind the ServerHello, at " + std::to_string(at_);
     return Progress::done;
@@ -125,7 +134,7 @@ RecordReader::Progress RecordReader::open(Bytes record, const std::vector<sim::L
     if (!is_tls13_) {
       if (!install_tls12(secrets)) return Progress::waits;
     } else {
-      const std::string_view label = is_application_epoch_ ? "SERVER_TRAFFIC_SECRET_0" : "SERVER_HANDSHAKE_TRAFFIC_SECRET";
+      const std::string label = std::string{part_ == Part::server ? "SERVER" : "CLIENT"} + (is_application_epoch_ ? "_TRAFFIC_SECRET_0" : "_HANDSHAKE_TRAFFIC_SECRET");
       const auto found = std::find_if(secrets.begin(), secrets.end(), [&](const auto& s) { return s.label == label; });
       if (found == secrets.end()) return Progress::waits;
       install(found->secret);
@@ -244,7 +253,7 @@ void RecordReader::take_handshake(Bytes content) {
     const Buffer message(handshake_.begin() + 4, handshake_.begin() + 4 + static_cast<std::ptrdiff_t>(length));
     const auto type = handshake_[0];
     handshake_.erase(handshake_.begin(), handshake_.begin() + 4 + static_cast<std::ptrdiff_t>(length));
-    if (type == 2 && !is_protected_) take_server_hello(message);
+    if (type == 2 && part_ == Part::server && !is_protected_) take_server_hello(message);
     if (type == 20 && is_tls13_) is_application_epoch_ = needs_secret_ = true;
     if (type == 24 && is_tls13_) install(expand_label(facts_of(suite_).hash, secret_, "traffic upd", secret_.size()));
   }
@@ -283,8 +292,9 @@ bool RecordReader::install_tls12(const std::vector<sim::LoggedSecret>& secrets) 
   const auto facts = facts_of(suite_);
   const std::size_t iv_bytes = facts.is_chacha ? 12 : 4;
   const auto block = key_expansion(facts.hash, found->secret, server_random_, found->client_random, 2 * (facts.key_bytes + iv_bytes));
-  const auto key = Bytes{block}.subspan(facts.key_bytes, facts.key_bytes);
-  const auto iv = Bytes{block}.subspan(2 * facts.key_bytes + iv_bytes, iv_bytes);
+  const std::size_t before = part_ == Part::server ? 1 : 0;  // the client's come first
+  const auto key = Bytes{block}.subspan(before * facts.key_bytes, facts.key_bytes);
+  const auto iv = Bytes{block}.subspan(2 * facts.key_bytes + before * iv_bytes, iv_bytes);
   iv_.assign(iv.begin(), iv.end());
   use_key(key);
   return true;

@@ -1,4 +1,4 @@
-// The nonce auditor's eye (nonce_audit): reads the device's ciphertext stream from its first byte, with keys from the client's key log and its own
+// The nonce auditor's eye (nonce_audit): reads a ciphertext stream of the device from its first byte, with keys from its peer's key log and its own
 // key schedule over OpenSSL's primitives, and opens every record. It knows what was sealed even when the client never got it.
 // Thread: one run, one thread. Used by: flow_audit. Proves: I3, I4.
 #pragma once
@@ -14,6 +14,7 @@
 #include "base/bytes.hpp"
 #include "invariants/nonce_audit.hpp"
 #include "sim/tls_client.hpp"
+#include "sim/tls_server.hpp"
 
 namespace cutwater::invariants {
 
@@ -30,11 +31,15 @@ class RecordReader {
  public:
   /// Told about each fragment of application data, at its offset.
   using OnData = std::function<void(std::uint64_t offset, Bytes fragment)>;
-  explicit RecordReader(OnData on_data) : on_data_(std::move(on_data)) {}
+  /// The device's part in the TLS of the stream.
+  enum class Part : std::uint8_t { server, client };
+  explicit RecordReader(OnData on_data, Part part = Part::server) : on_data_(std::move(on_data)), part_(part) {}
   ~RecordReader() { EVP_CIPHER_CTX_free(context_); }
   RecordReader(const RecordReader&) = delete;
   RecordReader& operator=(const RecordReader&) = delete;
 
+  /// What a server has decided, of which the stream of a client says nothing.
+  void learn(const sim::Agreement& agreement);
   /// Reads on in `stream`, of which all bytes from the first on are given; stops where a secret is not known yet.
   void read(Bytes stream, const std::vector<sim::LoggedSecret>& secrets);
 
@@ -48,6 +53,8 @@ class RecordReader {
   [[nodiscard]] std::uint64_t read_bytes() const noexcept { return at_; }
   [[nodiscard]] bool has_close_notify() const noexcept { return close_notify_; }
   [[nodiscard]] bool has_fatal_alert() const noexcept { return fatal_alert_; }
+  /// TLS 1.3: its Finished was read.
+  [[nodiscard]] bool has_finished() const noexcept { return is_application_epoch_; }
   /// Empty, or what is wrong with the stream. Reading ends there.
   [[nodiscard]] const std::string& trouble() const noexcept { return trouble_; }
 
@@ -65,6 +72,7 @@ class RecordReader {
   void blame(Bytes record);
 
   OnData on_data_;
+  Part part_;
   std::uint64_t at_ = 0, plain_ = 0;
   std::vector<ReadRecord> records_;
   std::string trouble_;

@@ -42,6 +42,7 @@ std::shared_ptr<const path::Services> services_of(const Scenario& s) {
   service.pool = s.pool;
   service.handling = handling_of(s.serving.handling);
   service.introduction = introduction_of(s);
+  if (s.serving.speech == Serving::Speech::tls) service.speech = splice::ServerSpeech::tls;
   if (service.handling != splice::Handling::open) service.overhead_bytes = 0;
   service.truncation_forward = s.truncation_forward;
   service.release_streaming = s.release_streaming;
@@ -162,6 +163,7 @@ class PathDevice final : public Device, private path::EventSink {
     note_count(held.layer7, "readers of requests");
     note_count(held.handshakes, "handshakes");
     note_count(held.expanded_keys, "expanded keys");
+    note_count(held.far_flows, "flows to servers that speak TLS");
     note(secure_.stats().alive != 0, std::to_string(secure_.stats().alive) + " handshakes alive");
     note(!path_.tx(path::Side::client).empty() || !path_.tx(path::Side::server).empty(), "packets left to send");
     return out;
@@ -295,6 +297,11 @@ class PathFactory final : public DeviceFactory {
     tls.name = "sim";
     tls.certificates = {{.name = "sim", .chain_pem = credentials_.certificate_pem, .key_pem = credentials_.key_pem}};
     tls.tickets = static_cast<std::uint32_t>(scenario.seed % 3);
+    if (scenario.serving.speech == Serving::Speech::tls) {  // whom one believes is tested elsewhere (far_test)
+      tls.servers = secure::ServerTls{};
+      tls.servers->verify = secure::ServerVerify::none;
+      tls.servers->name = "sim.example";
+    }
     if (const auto wrong = secure_->configure(0, tls); !wrong.empty()) throw std::runtime_error(wrong);
     return std::make_unique<PathDevice>(scenario, profile, timeline, random, *chunks, *secure_, clock);
   }

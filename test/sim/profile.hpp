@@ -54,12 +54,14 @@ struct Serving {
   enum class Handling : std::uint8_t { opens, passes, passes_tls };    // passes_tls: behind a hello, which is read
   enum class Sees : std::uint8_t { client, pool };                     // whose address servers see
   enum class Introduces : std::uint8_t { nobody, client };             // by a PROXY header
+  enum class Speech : std::uint8_t { clear, tls };                     // what servers speak; tls: proxy mode
   enum class First : std::uint8_t { well, refuses, silent };           // the first server; the others are well
   Answers answers = Answers::server;
   Handling handling = Handling::opens;
   Sees sees = Sees::client;
   Introduces introduces = Introduces::nobody;
   First first = First::well;
+  Speech speech = Speech::clear;
   bool has_other_version = false;                                      // servers speak the other version of IP; proxy mode, with a pool
   std::uint8_t servers = 1;
   std::uint16_t client_mtu = 1500, server_mtu = 1500;                  // of the device's interfaces, and of those who stand there

@@ -55,6 +55,6 @@ Credentials make_credentials() {
   return credentials;
 }
 
-Rig::Rig(DeviceKind kind) : credentials(make_credentials()), devices(make_factory(kind, credentials)) {}
+Rig::Rig(DeviceKind kind) : credentials(make_credentials()), server_contexts(credentials.certificate_pem, credentials.key_pem), devices(make_factory(kind, credentials)) {}
 
 }  // namespace cutwater::sim

@@ -8,6 +8,7 @@
 #include "sim/device.hpp"
 #include "sim/seeded_openssl.hpp"
 #include "sim/tls_client.hpp"
+#include "sim/tls_server.hpp"
 
 namespace cutwater::sim {
 
@@ -35,6 +36,7 @@ struct Rig {
   SeededOpenssl randomness{1};
   Credentials credentials;
   TlsClientContexts contexts;
+  TlsServerContexts server_contexts;
   std::unique_ptr<DeviceFactory> devices;
 };
 

@@ -215,6 +215,7 @@ void Running::start(std::size_t index) {
   c.audit = std::make_unique<FlowAudit>(AuditFacts{.connection = index, .acknowledges = device_->terminates_tcp() ? Acknowledges::held : Acknowledges::delivered,
                                                    .truncation_forward = scenario_.truncation_forward, .release_streaming = scenario_.release_streaming,
                                                    .is_passed = device_->serves() && !device_->opens_tls(),
+                                                   .is_sealed_again = scenario_.serving.speech == Serving::Speech::tls,
                                                    .grants_itself = scenario_.serving.answers == Serving::Answers::device || introduced(c),
                                                    .client_mtu = scenario_.serving.client_mtu,
                                                    .server_mtu = scenario_.serving.server_mtu, .introduced = introduced(c), .up = up, .down = down, .down_bytes = c.plan->server.bytes_to_write()},
@@ -230,8 +231,16 @@ void Running::accept(Connection& c, const Segment& syn) {
   const auto content_seed = options_.seed * 64 + index;
   const auto host = std::find_if(scenario_.servers.begin(), scenario_.servers.end(), [&](const Host& h) { return h.address == syn.target; });
   const Host self{host != scenario_.servers.end() ? host->mac : scenario_.server.mac, syn.target};
-  auto stream = std::make_unique<PlainStream>(TcpEndpoint{c.plan->server_tcp, self, syn.target_port, random_.fork()}, server_preamble(c));
-  stream->tcp().listen();
+  TcpEndpoint tcp{c.plan->server_tcp, self, syn.target_port, random_.fork()};
+  tcp.listen();
+  std::unique_ptr<Stream> stream;
+  if (scenario_.serving.speech == Serving::Speech::tls) {
+    auto tls = std::make_unique<TlsServerStream>(std::move(tcp), rig_.server_contexts.find(options_.seed % 3 == 0 ? TLS1_2_VERSION : TLS1_3_VERSION));
+    c.audit->meet(syn.target, *tls);
+    stream = std::move(tls);
+  } else {
+    stream = std::make_unique<PlainStream>(std::move(tcp), server_preamble(c));
+  }
   auto server = std::make_unique<Application>(std::move(stream), c.plan->server, Content{content_seed, Direction::down}, Content{content_seed, Direction::up});
   if (syn.target == c.called && syn.source_port == c.called_from) c.server = server.get();
   c.legs.push_back({syn.target, syn.source_port, std::move(server)});

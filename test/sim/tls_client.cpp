@@ -29,15 +29,17 @@ std::vector<std::uint8_t> from_hex(std::string_view text) {
 
 }  // namespace
 
+std::optional<LoggedSecret> read_key_log(std::string_view line) {
+  const auto first = line.find(' '), second = line.find(' ', first + 1);
+  if (second == std::string_view::npos) return std::nullopt;
+  return LoggedSecret{std::string{line.substr(0, first)}, from_hex(line.substr(first + 1, second - first - 1)), from_hex(line.substr(second + 1))};
+}
+
 struct TlsClientCallbacks {
   static TlsStream& of(const SSL* ssl) { return *static_cast<TlsStream*>(SSL_get_app_data(ssl)); }
 
   static void log_key(const SSL* ssl, const char* line) {
-    const std::string_view text{line};
-    const auto first = text.find(' '), second = text.find(' ', first + 1);
-    if (second == std::string_view::npos) return;
-    of(ssl).secrets_.push_back(
-        {std::string{text.substr(0, first)}, from_hex(text.substr(first + 1, second - first - 1)), from_hex(text.substr(second + 1))});
+    if (auto secret = read_key_log(line)) of(ssl).secrets_.push_back(std::move(*secret));
   }
   static int keep_session(SSL* ssl, SSL_SESSION* session) {
     auto& kept = of(ssl).kept_;

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "sim/stream.hpp"
@@ -32,6 +33,8 @@ struct LoggedSecret {
   std::string label;
   std::vector<std::uint8_t> client_random, secret;
 };
+/// Returns: what a line of a key log says, or nothing where it says nothing.
+[[nodiscard]] std::optional<LoggedSecret> read_key_log(std::string_view line);
 
 /// OpenSSL's contexts, one for each suite, made once per process: making them is dearer than a handshake.
 class TlsClientContexts {
