@@ -313,7 +313,9 @@ void KeyedRig::answer(const secure::Request& request) {
     server_tls.tell(*r->established);
     server_keyed_at = r->bytes.size();
   } else {
-    if (!is_keyed_) client_tls.tell(*r->established), client_keyed_at = client.in.size() + r->bytes.size();
+    RecordEnd at_first;  // what the client has written since is under these keys, too
+    at_first.start(client_tls.suite(), kClientKey, kDeviceKey);
+    if (!is_keyed_) at_first.tell(*r->established), client_keyed_at = client.in.size() + r->bytes.size();
     else r->kind = secure::Reply::Kind::failed, r->established.reset();  // one client, one handshake
     is_keyed_ = true;
     if (r->established && plan_.shape == Shape::layer7) r->established->protocol = "http/1.1";
