@@ -199,6 +199,7 @@ class Play {
     sim::Segment s = end(side).segment(end(side).out.size(), 0, flags);
     s.seq += static_cast<std::uint32_t>(static_cast<std::int8_t>(off)) * ((flags & 0x40) != 0 ? 4096U : 1U);
     if ((flags & 0x80) != 0) s.ack += off * 3U;
+    if ((flags & sim::kSyn) != 0) (side == Side::client ? is_client_honest_ : is_server_honest_) = false;  // another first number
     rig_.send(side, s);
   }
   void syn(Side side, std::uint8_t b, std::uint8_t c) {
