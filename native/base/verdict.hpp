@@ -31,7 +31,7 @@ namespace cutwater {
   X(handshake_full, "too much handshake input, or too many handshakes at once")                                      \
   X(early_server_data, "the server sent before the handshake was done, against a zero window")                       \
   X(stale_record, "a resent record that does not open: damaged on the way; the first copy stands")                   \
-  X(epoch_busy, "a second key update before the first was acknowledged: repaired by retransmission")                 \
+  X(epoch_busy, "under a client's third key while records of two were unacknowledged: repaired by retransmission")   \
   X(no_neighbour, "the server's link address is not known yet")                                                      \
   X(no_server, "a new flow, and every server of its service is down or draining; answered with RST")                 \
   X(servers_full, "a new flow, and every server of its service has maxSessions; the client asks again")              \

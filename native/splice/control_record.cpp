@@ -35,7 +35,7 @@ bool take_handshake(Resources& r, Flow& f, Bytes fragment) noexcept {
   r.counters.add(Count::key_updates_received);
   if (!f.update_limit.admit(r.now)) return fail(r, f, Reset::key_update_flood, Alert::unexpected_message), false;
   f.up.update = UpdateState::owed;
-  (void)settle_up_keys(r, f);
+  (void)take_up_key(r, f);
   if (*message == record::PostHandshake::key_update_and_answer) f.down.update = UpdateState::owed;
   return true;
 }

@@ -215,7 +215,7 @@ bool take_into_custody(Resources& r, Flow& f, Bytes in) noexcept {
       f.up.cipher_next += static_cast<std::uint32_t>(in.size());
       return true;
     }
-    if (!settle_up_keys(r, f)) {  // the record before was a KeyUpdate: the rest has to come again
+    if (!settle_up_keys(r, f)) {
       r.counters.add(Drop::epoch_busy);
       return true;
     }

@@ -53,15 +53,12 @@ void change_up_keys(Resources& r, Flow& f) noexcept {
 
 }  // namespace
 
-bool settle_up_keys(Resources& r, Flow& f) noexcept {
-  if (f.up.update == UpdateState::none) return true;
+bool take_up_key(Resources& r, Flow& f) noexcept {
   if (spans_two_up_epochs(r, f)) return false;
   f.up.update = UpdateState::none;
   change_up_keys(r, f);
   return true;
 }
-
-bool is_up_epoch_busy(Resources& r, const Flow& f) noexcept { return has_old_spans(r, f.up.spans, f.up.epoch); }
 
 void change_down_keys_if_due(Resources& r, Flow& f) noexcept {
   if (f.suite->version != record::Version::tls13) return;

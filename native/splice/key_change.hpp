@@ -7,11 +7,11 @@
 
 namespace cutwater::splice {
 
-/// After a KeyUpdate of the client: the next epoch for opening, as soon as it can be. Returns: false while it cannot, because
-/// records of two epochs are unacknowledged and only one old key is kept; what the client sends meanwhile has to come again.
-[[nodiscard]] bool settle_up_keys(Resources& r, Flow& f) noexcept;
-/// True when the client's next KeyUpdate cannot be taken yet, because spans of two epochs would need keys.
-[[nodiscard]] bool is_up_epoch_busy(Resources& r, const Flow& f) noexcept;
+/// The key that a KeyUpdate of the client announced, as soon as it can be taken. Returns: false while it cannot, because records
+/// of two epochs are unacknowledged and only one old key is kept.
+[[nodiscard]] bool take_up_key(Resources& r, Flow& f) noexcept;
+/// The same, where a record of the client begins: false means that it is under a key which waits, and has to come again.
+[[nodiscard]] inline bool settle_up_keys(Resources& r, Flow& f) noexcept { return f.up.update == UpdateState::none || take_up_key(r, f); }
 /// Sends our KeyUpdate and changes the sealing key, when one is owed or the key is near its limit, and it can be done now.
 /// Call before a record is sealed.
 void change_down_keys_if_due(Resources& r, Flow& f) noexcept;

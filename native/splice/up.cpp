@@ -70,10 +70,6 @@ bool open_one(Resources& r, Flow& f, MutableBytes bytes, ContentType outer, Run&
     run.has_local |= fragment_bytes == 0;
     push_span(r, f, record_bytes, fragment_bytes);
   } else {
-    if (type == ContentType::handshake && is_up_epoch_busy(r, f)) {
-      run.verdict = dropped(Drop::epoch_busy);
-      return false;
-    }
     run.has_local = true;
     push_span(r, f, record_bytes, 0);
     if (!take_control(r, f, type, opened.fragment)) {
@@ -91,6 +87,10 @@ Run open_run(Resources& r, Flow& f, MutableBytes in) noexcept {
   Run run;
   run.first = f.up.number;
   while (!in.empty()) {
+    if (!settle_up_keys(r, f)) {
+      run.verdict = dropped(Drop::epoch_busy);
+      break;
+    }
     if (!f.up.spans.has_room(r.spans)) {
       run.verdict = dropped(Drop::spans_full);
       break;
@@ -143,7 +143,6 @@ Verdict cut_through(Resources& r, Flow& f, const wire::TcpOptions* heard, std::u
 }
 
 Verdict into_custody(Resources& r, Flow& f, std::uint8_t flags, std::uint8_t traffic_class, Bytes in) noexcept {
-  if (!settle_up_keys(r, f)) return dropped(Drop::epoch_busy);
   if (!enter_custody(r, f) || !has_custody_room(r, f, static_cast<std::uint32_t>(in.size()))) {
     return dropped(Drop::custody_full);
   }
@@ -166,7 +165,6 @@ bool exceeds_server(const Flow& f, std::uint32_t record_bytes) noexcept {
 // In-order ciphertext. Cut-through when nothing is in custody and the segment is whole records; otherwise custody (A11).
 Verdict take_in_order(Resources& r, Flow& f, const wire::TcpOptions* heard, std::uint8_t flags, std::uint8_t traffic_class,
                       MutableBytes in, const port::Packet& packet) noexcept {
-  if (!settle_up_keys(r, f)) return dropped(Drop::epoch_busy);
   // What is not the body of a request that is on its way is read first.
   const auto may_pass = [&] { return f.exchange->may_pass(in.size() - std::min(f.suite->overhead_bytes(), in.size())); };
   if (f.exchange != nullptr && !may_pass()) return into_custody(r, f, flags, traffic_class, in);
