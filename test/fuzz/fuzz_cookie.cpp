@@ -2,19 +2,16 @@
 // with all it carried; anything else, and ours for another service or with a bit changed, is foreign (as far as 22 bits of a number can tell).
 // The bytes: what to do (one), addresses, ports, numbers and options of a segment, times, then a cookie. Run: fuzz_cookie test/fuzz/corpus/cookie
 #include <algorithm>
-#include <cstdlib>
 #include <vector>
 
+#include "fuzz/script.hpp"
 #include "hello/cookie.hpp"
 #include "path/syn_cookie.hpp"
 
 namespace {
 
 using namespace cutwater;
-
-void require(bool is_true) {
-  if (!is_true) std::abort();
-}
+using namespace cutwater::fuzz;
 
 struct Input {
   Bytes bytes;

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <vector>
 
+#include "fuzz/script.hpp"
 #include "secure/carrier.hpp"
 #include "secure/hand_off.hpp"
 #include "secure/pool.hpp"
@@ -19,13 +19,10 @@
 namespace {
 
 using namespace cutwater;
+using namespace cutwater::fuzz;
 using namespace cutwater::secure;
 
 using ByteVector = std::vector<std::uint8_t>;
-
-void require(bool is_true) {
-  if (!is_true) std::abort();
-}
 
 ByteVector body_of(const SecretBuffer& frame) {
   const Bytes body = frame.view().subspan(kFrameHeaderBytes);
@@ -79,16 +76,6 @@ void try_frame(std::uint8_t which, Bytes body) {
     return body_of(out);
   });
 }
-
-struct Script {
-  Bytes bytes;
-  std::uint8_t next() {
-    if (bytes.empty()) return 0;
-    const std::uint8_t byte = bytes.front();
-    bytes = bytes.subspan(1);
-    return byte;
-  }
-};
 
 constexpr std::uint32_t kLanes = 2, kHandshakes = 4;
 

@@ -1,24 +1,16 @@
 // Any bytes as a router's "packet too big": no fault, nothing believed that is not well-formed, and what is written again for the
 // other side reads the same. Checksums are mended in half of the runs, or nothing would get behind them.
 // Run: fuzz_icmp test/fuzz/corpus/icmp -max_len=1600
-#include <cstdlib>
 #include <vector>
 
-#include "wire/checksum.hpp"
+#include "fuzz/mended.hpp"
+#include "fuzz/script.hpp"
 #include "wire/icmp.hpp"
 
 namespace {
 
 using namespace cutwater;
-
-void require(bool is_true) {
-  if (!is_true) std::abort();
-}
-
-void put_checksum(std::uint8_t* at, std::uint64_t sum) {
-  const std::uint16_t folded = wire::fold(sum);
-  std::memcpy(at, &folded, 2);
-}
+using namespace cutwater::fuzz;
 
 void mend(std::vector<std::uint8_t>& p) {
   std::size_t at = wire::kEthernetBytes;

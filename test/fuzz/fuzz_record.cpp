@@ -1,9 +1,9 @@
 // Fuzzes everything in record/ that reads a client's bytes: the deframer, open and the stream, alerts, KeyUpdates.
 // The first byte picks suite and backend, the second what the plaintext is; both backends must say the same of every record.
 // Run: fuzz_record test/fuzz/corpus/record -max_len=20000
-#include <cstdlib>
 #include <vector>
 
+#include "fuzz/script.hpp"
 #include "record/deframer.hpp"
 #include "record/key_update.hpp"
 #include "support/forged_record.hpp"
@@ -11,11 +11,8 @@
 namespace {
 
 using namespace cutwater;
+using namespace cutwater::fuzz;
 using namespace cutwater::record;
-
-void require(bool is_true) {
-  if (!is_true) std::abort();
-}
 
 struct Backend {
   const Aead* aead;

@@ -1,24 +1,16 @@
 // Any bytes as an Ethernet packet, and as TCP options: no fault, no view outside of the packet, and what parse() accepts is
 // written by emit() to something that parse() reads the same. Checksums are mended first in half of the runs, or nothing
 // would get behind them. Run: fuzz_tcp test/fuzz/corpus/tcp -max_len=2000
-#include <cstdlib>
 #include <vector>
 
-#include "wire/checksum.hpp"
+#include "fuzz/mended.hpp"
+#include "fuzz/script.hpp"
 #include "wire/tcp.hpp"
 
 namespace {
 
 using namespace cutwater;
-
-void require(bool is_true) {
-  if (!is_true) std::abort();
-}
-
-void put_checksum(std::uint8_t* at, std::uint64_t sum) {
-  const std::uint16_t folded = wire::fold(sum);
-  std::memcpy(at, &folded, 2);
-}
+using namespace cutwater::fuzz;
 
 void mend(std::vector<std::uint8_t>& p) {
   std::size_t at = 14;

@@ -8,11 +8,10 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 
+#include "fuzz/script.hpp"
 #include "support/native/keyed_rig.hpp"
 
 namespace cutwater::fuzz {
@@ -20,22 +19,6 @@ namespace cutwater::fuzz {
 using namespace cutwater::support;
 using path::Side;
 using record::ContentType;
-
-inline void require(bool is_true, int line = __builtin_LINE()) {
-  if (is_true) return;
-  std::fprintf(stderr, "play.hpp:%d does not hold\n", line);
-  std::abort();
-}
-
-struct Script {
-  Bytes bytes;
-  std::uint8_t next() {
-    if (bytes.empty()) return 0;
-    const std::uint8_t byte = bytes.front();
-    bytes = bytes.subspan(1);
-    return byte;
-  }
-};
 
 class Play {
  public:
