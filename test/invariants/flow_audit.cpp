@@ -8,7 +8,7 @@ std::string number(std::uint64_t n) { return std::to_string(n); }
 Keep keep_for(const AuditFacts& facts) { return facts.is_passed ? Keep::bytes : Keep::positions; }
 }  // namespace
 
-FlowAudit::FlowAudit(const AuditFacts& facts, const sim::TlsStream* client, Findings& findings)
+FlowAudit::FlowAudit(const AuditFacts& facts, const sim::TlsClientStream* client, Findings& findings)
     : facts_(facts), client_(client), findings_(findings), up_in_(keep_for(facts)), down_in_(keep_for(facts)), reader_([this](std::uint64_t offset, Bytes fragment) {
         const auto right = facts_.down.matches(offset, fragment);
         if (right != fragment.size() && !is_down_false_) add("I6", reading_at_us_, "sealed a byte the server did not write, at " + number(offset + right));

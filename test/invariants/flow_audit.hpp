@@ -45,7 +45,7 @@ struct Receiver {
 class FlowAudit {
  public:
   /// `client` is nullptr where no TLS is spoken: then only the TCP rules are checked.
-  FlowAudit(const AuditFacts& facts, const sim::TlsStream* client, Findings& findings);
+  FlowAudit(const AuditFacts& facts, const sim::TlsClientStream* client, Findings& findings);
 
   void see(Tap tap, const sim::Segment& segment, std::size_t ip_bytes, std::uint64_t now);
   /// A server that speaks TLS took up the call that reached it at this address. It outlives the audit.
@@ -88,7 +88,7 @@ class FlowAudit {
   static void note_receiver(const sim::Segment& s, const HalfStream& stream, Receiver& receiver);
 
   AuditFacts facts_;
-  const sim::TlsStream* client_;
+  const sim::TlsClientStream* client_;
   Findings& findings_;
   HalfStream up_in_, up_out_{Keep::bytes}, down_in_, down_out_{Keep::bytes};
   Receiver client_receiver_, server_receiver_;

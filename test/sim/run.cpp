@@ -33,7 +33,7 @@ struct Connection {
   std::uint16_t called_from = 0;              // SYNs may overtake each other behind the device
   Application* server = nullptr;              // of the newest call
   std::vector<std::uint16_t> pool_ports;      // the client's, behind a pool
-  TlsStream* tls = nullptr;
+  TlsClientStream* tls = nullptr;
   std::unique_ptr<FlowAudit> audit;
   bool has_started = false;
   bool is_up_touched = false, is_down_touched = false;  // an adversary put bytes into that direction
@@ -205,7 +205,7 @@ void Running::start(std::size_t index) {
   TcpEndpoint tcp{c.plan->client_tcp, scenario_.client, c.plan->client_port, random_.fork()};
   std::unique_ptr<Stream> stream;
   if (device_->opens_tls()) {
-    auto tls = std::make_unique<TlsStream>(std::move(tcp), rig_.contexts, c.plan->tls, kept_);
+    auto tls = std::make_unique<TlsClientStream>(std::move(tcp), rig_.contexts, c.plan->tls, kept_);
     c.tls = tls.get();
     stream = std::move(tls);
   } else {

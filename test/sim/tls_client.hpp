@@ -4,12 +4,10 @@
 
 #include <openssl/ssl.h>
 
-#include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 
-#include "sim/stream.hpp"
+#include "sim/tls_stream.hpp"
 
 namespace cutwater::sim {
 
@@ -22,19 +20,6 @@ struct TlsPlan {
   bool is_resumption = false;                // offer the session that the last connection of this run got
   bool group_p384_first = false;             // costs a HelloRetryRequest where the server prefers another
 };
-
-/// Where a record of the client lies, in its plaintext and in its ciphertext. Told to the taps: I4 is checked against it.
-struct WrittenRecord {
-  std::uint64_t plain_begin = 0, plain_end = 0, cipher_end = 0;
-};
-
-/// A secret as the client's key log gave it: "SERVER_TRAFFIC_SECRET_0" and so on.
-struct LoggedSecret {
-  std::string label;
-  std::vector<std::uint8_t> client_random, secret;
-};
-/// Returns: what a line of a key log says, or nothing where it says nothing.
-[[nodiscard]] std::optional<LoggedSecret> read_key_log(std::string_view line);
 
 /// OpenSSL's contexts, one for each suite, made once per process: making them is dearer than a handshake.
 class TlsClientContexts {
@@ -63,48 +48,17 @@ struct KeptSession {
   ~KeptSession() { SSL_SESSION_free(session); }
 };
 
-class TlsStream final : public Stream {
+class TlsClientStream final : public TlsStream {
  public:
-  TlsStream(TcpEndpoint tcp, const TlsClientContexts& contexts, const TlsPlan& plan, KeptSession& kept);
-  ~TlsStream() override;
-
-  TcpEndpoint& tcp() noexcept override { return tcp_; }
-  void pump(std::size_t budget, std::uint64_t now) override;
-  bool is_open_for_data() const noexcept override { return handshake_done_; }
-  std::size_t write(Bytes bytes, std::uint64_t now) override;
-  std::size_t read(MutableBytes out, std::uint64_t now) override;
-  void close_write(std::uint64_t now) override;
-  void truncate(std::uint64_t now) override;
-  void close(std::uint64_t now) override;
-  void update_key(KeyUpdate which, std::uint64_t now) override;
-  Ending ending() const noexcept override;
-  std::string trouble() const override { return trouble_; }
-
-  [[nodiscard]] bool has_sent_close_notify() const noexcept { return close_notify_end_ != 0; }
-  [[nodiscard]] const std::vector<WrittenRecord>& records() const noexcept { return records_; }
-  [[nodiscard]] const std::vector<LoggedSecret>& secrets() const noexcept { return secrets_; }
-  [[nodiscard]] bool is_resumed() const noexcept { return SSL_session_reused(ssl_) == 1; }
+  TlsClientStream(TcpEndpoint tcp, const TlsClientContexts& contexts, const TlsPlan& plan, KeptSession& kept);
+  [[nodiscard]] bool is_resumed() const noexcept { return SSL_session_reused(ssl()) == 1; }
 
  private:
-  enum class Then : std::uint8_t { nothing, fin, close };
   friend struct TlsClientCallbacks;
-  void handshake(std::uint64_t now);
-  void drain(std::uint64_t now);
-  void note_error(std::string_view doing, int result);
-  [[nodiscard]] std::uint64_t cipher_written() const noexcept;
+  static Limits limits_of(const TlsPlan& plan);
 
-  TcpEndpoint tcp_;
   TlsPlan plan_;
-  SSL* ssl_ = nullptr;
   KeptSession& kept_;
-  bool handshake_done_ = false, got_close_notify_ = false, failed_ = false;
-  Then then_ = Then::nothing;
-  std::string trouble_;
-  ByteQueue outgoing_;             // ciphertext that TCP has not taken yet
-  std::uint64_t cipher_moved_ = 0; // into outgoing_, from the first byte on
-  std::uint64_t plain_written_ = 0, close_notify_end_ = 0;
-  std::vector<WrittenRecord> records_;
-  std::vector<LoggedSecret> secrets_;
 };
 
 }  // namespace cutwater::sim
