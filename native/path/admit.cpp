@@ -153,7 +153,7 @@ Verdict take_repeated_syn(State& s, Flow& f, const wire::Segment& seg) noexcept 
   if (f.state == FlowState::syn_sent) {
     learn_client(s, f, seg);
     note_failure(s, f, balance::Failing::connect);
-    (void)move_on(s, f);
+    (void)move_on(s, f, Failed::silent);
   }
   return pass_syn_to_server(s, f, seg);
 }
@@ -206,7 +206,7 @@ Verdict answer_from_server(State& s, Work& w) noexcept {
   if (!seg.has(wire::kAck) || seg.ack != f.up.plain_next) return dropped(Drop::bad_ack);
   if (seg.has(wire::kRst)) {
     note_failure(s, f, balance::Failing::connect);
-    if (f.state == FlowState::syn_sent && move_on(s, f)) return repeat_syn_to_server(s, f);
+    if (f.state == FlowState::syn_sent && move_on(s, f, Failed::refused)) return repeat_syn_to_server(s, f);
     splice::pass_reset_to_client(s.r, f, Reset::server_refused);
     return kConsume;
   }

@@ -17,7 +17,8 @@ using splice::Route;
 constexpr std::uint32_t kFirstPoolPort = 1024;   // below are ports that servers and firewalls treat as privileged
 constexpr std::uint32_t kPoolPorts = 65'536 - kFirstPoolPort;
 constexpr std::uint32_t kPortProbes = 128;       // of this worker's own; a pool of which 19 in 20 are taken still has one for nearly everybody
-constexpr std::uint32_t kTriedBits = 16;          // of Flow::tried
+constexpr std::uint32_t kTriedBits = 15;          // of Flow::tried
+constexpr std::uint16_t kSomeSilent = 1U << 15;   // in it: not all of them refused, so one of them may be well, and a packet lost
 
 std::uint64_t hash_of(const IpAddress& address, std::uint16_t port) noexcept { return siphash({port, 0}, address.bytes); }
 
@@ -100,6 +101,14 @@ class Tried {
   std::size_t count_ = 0;
 };
 
+bool place_beside_tried(State& s, Listener& listener, Flow& f) noexcept {
+  Tried tried;
+  for (std::uint32_t i = 0; i < listener.pools[0].servers->members().size(); ++i) {
+    if ((f.tried >> i % kTriedBits & 1U) != 0) tried.add(i);
+  }
+  return place_beside(s, listener, 0, f, tried.indices()) == Drop::none;
+}
+
 }  // namespace
 
 Drop place_beside(State& s, Listener& listener, std::uint32_t pool, Flow& f, std::span<const std::uint32_t> before) noexcept {
@@ -165,22 +174,20 @@ std::optional<std::uint32_t> pool_for(const Listener& listener, const Layer7& x)
 }
 
 // A flow remembers who failed it, so that two dead servers cannot hand it to and fro. With more servers than bits some that are
-// well are passed over, too; there are others then.
-bool move_on(State& s, Flow& f) noexcept {
+// well are passed over, too; there are others then. When everybody was asked, those who said nothing are asked again.
+bool move_on(State& s, Flow& f, Failed how) noexcept {
   Listener* listener = s.route_sets.back().find(f.route->service.address, f.route->service.port);
   if (listener == nullptr) return false;  // its service is gone meanwhile
-  const auto& members = listener->pools[0].servers->members();
-  for (std::uint32_t i = 0; i < members.size(); ++i) {
-    const bool is_current = members[i].port == f.route->server.port && members[i].address == f.route->server.address;
-    if (is_current) f.tried = static_cast<std::uint16_t>(f.tried | 1U << i % kTriedBits);
+  const auto current = server_of(listener->pools[0], f);
+  const auto now_failed = static_cast<std::uint16_t>((current ? 1U << *current % kTriedBits : 0U) | (how == Failed::silent ? kSomeSilent : 0U));
+  f.tried |= now_failed;
+  bool has_moved = place_beside_tried(s, *listener, f);
+  if (!has_moved && (f.tried & kSomeSilent) != 0) {
+    f.tried = now_failed;
+    has_moved = place_beside_tried(s, *listener, f);
   }
-  Tried tried;
-  for (std::uint32_t i = 0; i < members.size(); ++i) {
-    if ((f.tried >> i % kTriedBits & 1U) != 0) tried.add(i);
-  }
-  if (place_beside(s, *listener, 0, f, tried.indices()) != Drop::none) return false;
-  s.counters.add(Count::flows_moved);
-  return true;
+  if (has_moved) s.counters.add(Count::flows_moved);
+  return has_moved;
 }
 
 void end_session(Flow& f) noexcept {

@@ -340,8 +340,11 @@ Drop place_beside(State& s, Listener& listener, std::uint32_t pool, splice::Flow
 [[nodiscard]] std::optional<std::uint32_t> pool_for(const Listener& listener, std::string_view sni, std::string_view alpn) noexcept;  // place.cpp
 /// The same for the request whose head was read.
 [[nodiscard]] std::optional<std::uint32_t> pool_for(const Listener& listener, const Layer7& x) noexcept;  // place.cpp
-/// Gives a flow that its server has not answered to another one. Returns: false when there is none; then nothing has changed.
-bool move_on(State& s, splice::Flow& f) noexcept;                      // place.cpp
+/// How a server failed a flow that called it.
+enum class Failed : std::uint8_t { refused, silent };
+/// Gives a flow whose server did not take it to another one: to one that was not asked, then to one that was and said nothing.
+/// Returns: false when there is none; then it keeps the one it has.
+bool move_on(State& s, splice::Flow& f, Failed how) noexcept;          // place.cpp
 /// The server's side of a flow is done: it counts no more there.
 void end_session(splice::Flow& f) noexcept;                            // place.cpp
 /// Takes a flow from its server: session and entry.

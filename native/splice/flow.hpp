@@ -137,7 +137,7 @@ struct Flow {
   const Route* route = nullptr;        // kept alive by its flows
   End client;
   std::uint16_t source_port = 0;       // of the client, as the server sees it: its own unless that was taken
-  std::uint16_t tried = 0;             // servers that failed it, a bit for each index modulo 16
+  std::uint16_t tried = 0;             // servers that failed it, by path/place
   bool has_session = false;            // counted at its server; ends when the server's side is done
 
   // Under way.

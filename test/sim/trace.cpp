@@ -34,6 +34,7 @@ void Trace::packet(std::uint64_t at_us, std::string_view where, const Decoded& d
   text_ += " len " + std::to_string(s.payload.size());
   if (s.has(kAck)) text_ += " ack " + relative(target + source, s.ack);
   text_ += " win " + std::to_string(s.window);
+  if (side == "s" && s.has(kSyn)) text_ += " server " + std::to_string(s.has(kAck) ? s.source.bytes.back() : s.target.bytes.back());
   if (s.options.mss) text_ += " mss " + std::to_string(*s.options.mss);
   if (s.options.window_scale) text_ += " ws " + std::to_string(*s.options.window_scale);
   if (s.options.sack_permitted) text_ += " sackok";

@@ -153,6 +153,27 @@ TEST_CASE("A8: a server that refuses loses the flow to another at once, under th
   CHECK(rig.to_server.back().has(sim::kRst));
 }
 
+TEST_CASE("A8: a server that said nothing is asked again when the others have failed too: its answer may have been lost") {
+  PathRig rig(rig_plan({}));
+  aim_at_vip(rig);
+  const auto host_asked = [&rig] { return rig.to_server.back().segment.target.bytes[15]; };
+  std::map<std::uint8_t, int> asked;
+  for (int i = 0; i < 6; ++i) {  // two rounds of three servers
+    rig.send(Side::client, rig.client.syn(sim::kSyn));
+    ++asked[host_asked()];
+    rig.wait(1'000'000);
+  }
+  CHECK(asked == std::map<std::uint8_t, int>{{2, 2}, {3, 2}, {4, 2}});
+  // Now the last one refuses. The others have not.
+  const std::uint8_t refuses = host_asked();
+  rig.send(Side::server, answer_to(rig, rig.to_server.back(), sim::kRst | sim::kAck));
+  REQUIRE(rig.to_client.empty());
+  CHECK(host_asked() != refuses);
+  rig.send(Side::server, answer_to(rig, rig.to_server.back(), sim::kSyn | sim::kAck));
+  REQUIRE(rig.to_client.size() == 1);
+  CHECK(rig.to_client[0].has(sim::kSyn));
+}
+
 TEST_CASE("A8: a SYN that no server answers goes to another when the client repeats it; when all refuse, the client hears it") {
   Tallies tallies;
   PathRig rig(rig_plan({.hosts = {3, 4}}, &tallies));
