@@ -81,6 +81,29 @@ bool Reassembly::extend(HeldPool& pool, SeqNum begin, Bytes bytes) noexcept {
   return false;
 }
 
+void Reassembly::absorb(HeldPool& pool, Held& fresh, SeqNum begin, SeqNum end) noexcept {
+  std::uint8_t* const room = fresh.data - (fresh.begin - begin);
+  std::uint32_t* place = &head_;
+  while (*place != HeldPool::kNone && at_or_before(pool.held_[*place].begin, fresh.end())) {
+    Held& held = pool.held_[*place];
+    const bool is_inside = at_or_before(begin, held.begin) && at_or_before(held.end(), end);
+    if (!is_inside || before(held.end(), fresh.begin)) {
+      place = &held.next;
+      continue;
+    }
+    std::memcpy(room + (held.begin - begin), held.data, held.bytes);  // over fresh: of bytes that come twice the first copy stands
+    const SeqNum joined_end = later(fresh.end(), held.end());
+    fresh.begin = earlier(fresh.begin, held.begin);
+    fresh.data = room + (fresh.begin - begin);
+    fresh.bytes = static_cast<std::uint32_t>(joined_end - fresh.begin);
+    const std::uint32_t index = *place;
+    *place = held.next;
+    pool.chunks_.put(held.chunk);
+    pool.put(index);
+    --count_;
+  }
+}
+
 bool Reassembly::drop_last_from(HeldPool& pool, SeqNum from) noexcept {
   if (empty()) return false;
   std::uint32_t* place = &head_;

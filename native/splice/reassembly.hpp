@@ -59,6 +59,9 @@ class Reassembly {
   /// Copies bytes that continue a kept segment behind it, into the same chunk. Returns: false when none ends at `begin`, when
   /// its chunk is full, or when they would reach into the next segment; then nothing has changed.
   bool extend(HeldPool& pool, SeqNum begin, Bytes bytes) noexcept;
+  /// Takes into `fresh`, which is not kept yet, the segments that touch it and lie inside [begin, end). Requires: that much room around
+  /// fresh.data; fresh inside of it.
+  void absorb(HeldPool& pool, Held& fresh, SeqNum begin, SeqNum end) noexcept;
   /// Gives back the last segment if it begins at or after `from`. Returns: whether it did.
   bool drop_last_from(HeldPool& pool, SeqNum from) noexcept;
   [[nodiscard]] const Held& front(const HeldPool& pool) const noexcept { return pool.held_[head_]; }

@@ -33,22 +33,24 @@ bool gather(const Resources& r, const Reassembly& pieces, SeqNum begin, SeqNum e
   return at == end;
 }
 
-// Keeps the part of a segment that lies inside [begin, end), which it does not cover. At the cap the oldest span goes first:
-// what stands behind it cannot be acknowledged before it.
-void keep_piece(Resources& r, Reassembly& pieces, SeqNum seq, Bytes bytes, SeqNum begin, SeqNum end, SeqNum oldest_end) noexcept {
+// Keeps the part of a segment that lies inside [begin, end), which it does not cover, in one piece with those it touches. At the cap
+// what is earlier goes first: what stands behind it cannot be acknowledged before it.
+void keep_piece(Resources& r, Reassembly& pieces, SeqNum seq, Bytes bytes, SeqNum begin, SeqNum end) noexcept {
   const SeqNum from = later(seq, begin);
   const SeqNum to = earlier(seq + static_cast<std::uint32_t>(bytes.size()), end);
-  if (!before(from, to)) return;
+  if (!before(from, to) || pieces.has(r.held, from, to)) return;
   const Bytes part = bytes.subspan(static_cast<std::size_t>(from - seq), static_cast<std::size_t>(to - from));
   if (pieces.extend(r.held, from, part)) return;
-  const bool may_displace = before(from, oldest_end);
-  if (pieces.size() >= kMaxPieces && !(may_displace && pieces.drop_last_from(r.held, oldest_end))) return;
   port::Packet packet;
-  std::uint8_t* copy = nullptr;
-  if (!take_packet(r, packet, copy)) return;
+  std::uint8_t* span = nullptr;
+  if (!take_packet(r, packet, span)) return;
   const auto n = static_cast<std::uint32_t>(part.size());
-  std::memcpy(copy, part.data(), n);
-  if (pieces.insert(r.held, {.begin = from, .bytes = n, .data = copy, .chunk = packet.chunk})) r.counters.add(Count::pieces_kept);
+  Held piece{.begin = from, .bytes = n, .data = span + (from - begin), .chunk = packet.chunk};
+  std::memcpy(piece.data, part.data(), n);
+  pieces.absorb(r.held, piece, begin, end);
+  // Whoever was absorbed has made room: what was acknowledged is never lost here.
+  const bool has_room = pieces.size() < kMaxPieces || pieces.drop_last_from(r.held, piece.end());
+  if (has_room && pieces.insert(r.held, piece)) r.counters.add(Count::pieces_kept);
   else r.chunks.put(packet.chunk);
 }
 
@@ -124,10 +126,10 @@ bool reseal(Resources& r, Flow& f, const Span& span, const port::Packet& packet,
 
 // Puts the bytes of a span, from the segment or from it and the pieces, at the payload place of a fresh packet.
 // Returns: nullptr when the span is not whole yet (its part is then kept), or the pool is dry.
-std::uint8_t* whole_span(Resources& r, Reassembly& pieces, SeqNum seq, Bytes bytes, SeqNum begin, SeqNum end, SeqNum oldest_end,
-                         std::size_t front, port::Packet& packet) noexcept {
+std::uint8_t* whole_span(Resources& r, Reassembly& pieces, SeqNum seq, Bytes bytes, SeqNum begin, SeqNum end, std::size_t front,
+                         port::Packet& packet) noexcept {
   const std::uint8_t* direct = inside(seq, bytes, begin, end);
-  if (direct == nullptr) keep_piece(r, pieces, seq, bytes, begin, end, oldest_end);
+  if (direct == nullptr) keep_piece(r, pieces, seq, bytes, begin, end);
   std::uint8_t* payload = nullptr;
   if (!take_packet(r, packet, payload)) return nullptr;
   payload += front;
@@ -144,12 +146,11 @@ std::uint8_t* whole_span(Resources& r, Reassembly& pieces, SeqNum seq, Bytes byt
 
 void resend_up(Resources& r, Flow& f, const wire::Segment& s, MutableBytes ciphertext) noexcept {
   const SeqNum end = s.seq + static_cast<std::uint32_t>(ciphertext.size());
-  const SeqNum oldest_end = f.up.spans.empty() ? end : f.up.spans.front(r.spans).cipher_end();
   f.up.spans.each(r.spans, [&](const Span& span) {
     if (at_or_before(end, span.cipher_begin)) return false;
     if (at_or_before(span.cipher_end(), s.seq) || span.plain_bytes == 0) return true;
     port::Packet packet;
-    std::uint8_t* bytes = whole_span(r, f.up.pieces, s.seq, ciphertext, span.cipher_begin, span.cipher_end(), oldest_end, 0, packet);
+    std::uint8_t* bytes = whole_span(r, f.up.pieces, s.seq, ciphertext, span.cipher_begin, span.cipher_end(), 0, packet);
     if (bytes != nullptr) reopen(r, f, span, packet, bytes, s);
     return true;
   });
@@ -159,14 +160,13 @@ void resend_up(Resources& r, Flow& f, const wire::Segment& s, MutableBytes ciphe
 
 void resend_down(Resources& r, Flow& f, const wire::Segment& s, Bytes plaintext) noexcept {
   const SeqNum end = s.seq + static_cast<std::uint32_t>(plaintext.size());
-  const SeqNum oldest_end = f.down.spans.empty() ? end : f.down.spans.front(r.spans).plain_end();
   bool has_sent = false;
   f.down.spans.each(r.spans, [&](const Span& span) {
     if (at_or_before(end, span.plain_begin)) return false;
     if (at_or_before(span.plain_end(), s.seq) || span.plain_bytes == 0) return true;
     port::Packet packet;
-    std::uint8_t* fragment = whole_span(r, f.down.pieces, s.seq, plaintext, span.plain_begin, span.plain_end(), oldest_end,
-                                        f.suite->front_bytes(), packet);
+    std::uint8_t* fragment = whole_span(r, f.down.pieces, s.seq, plaintext, span.plain_begin, span.plain_end(), f.suite->front_bytes(),
+                                        packet);
     if (fragment == nullptr) return true;
     has_sent = true;
     return reseal(r, f, span, packet, fragment, s);

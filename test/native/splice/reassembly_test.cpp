@@ -67,6 +67,48 @@ TEST_CASE("I6: of overlapping segments the first copy of a byte stands, and what
   }
 }
 
+TEST_CASE("A15: what is absorbed first is kept whole, in one segment with all it touches; of bytes that come twice the first copy stands") {
+  constexpr std::uint32_t kBegin = 100, kEnd = 300;  // the limits; what crosses them stays as it is
+  port::ChunkPool chunks(64);
+  HeldPool pool(64, chunks);
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    CAPTURE(seed);
+    sim::Random random{seed};
+    Reassembly queue;
+    std::map<std::uint32_t, std::uint8_t> first;
+    const auto keep = [&](const Held& held) {
+      if (!queue.insert(pool, held)) chunks.put(held.chunk);
+    };
+    keep(segment(chunks, kBegin - 10, 20, 1));
+    keep(segment(chunks, kEnd - 10, 20, 2));
+    for (std::uint32_t k = 0; k < 20; ++k) first[kBegin - 10 + k] = 1, first[kEnd - 10 + k] = 2;
+    for (std::uint8_t i = 3; i < 40; ++i) {
+      const auto at = static_cast<std::uint32_t>(random.between(kBegin, kEnd - 1)), most = std::min<std::uint32_t>(kEnd - at, random.chance(0.1) ? 200 : 9);
+      const auto bytes = static_cast<std::uint32_t>(random.between(1, most));
+      for (std::uint32_t k = at; k < at + bytes; ++k) first.try_emplace(k, i);
+      if (queue.has(pool, kBase + at, kBase + at + bytes)) continue;
+      Held held = segment(chunks, kBegin, 0, i);
+      held.data += at - kBegin, held.begin = kBase + at, held.bytes = bytes;
+      std::memset(held.data, i, bytes);
+      queue.absorb(pool, held, kBase + kBegin, kBase + kEnd);
+      REQUIRE(queue.insert(pool, held));
+    }
+    std::map<std::uint32_t, std::uint8_t> kept;
+    std::uint32_t segments = 0;
+    queue.each(pool, [&](const Held& h) {
+      for (std::uint32_t k = 0; k < h.bytes; ++k) REQUIRE(kept.emplace(static_cast<std::uint32_t>(h.begin - kBase) + k, h.data[k]).second);
+      return ++segments != 0;
+    });
+    CHECK(kept == first);
+    std::uint32_t runs = 0;
+    for (const auto& [at, value] : first) runs += first.contains(at - 1) ? 0 : 1;
+    CHECK(segments <= runs + 2);  // the two that cross the limits touch others
+    queue.clear(pool);
+    REQUIRE(chunks.free_chunks() == chunks.capacity());
+    REQUIRE(pool.free_count() == 64);
+  }
+}
+
 TEST_CASE("I5: at most kMaxSegments a flow, and no more than the pool has") {
   port::ChunkPool chunks(16);
   HeldPool pool(8, chunks);

@@ -104,6 +104,75 @@ TEST_CASE("A15, I3: parts of a record wait until it is whole, in any cut and ord
   }
 }
 
+TEST_CASE("A15, I1: whatever has come of the oldest record is kept, however it overlaps, and is acknowledged but for the last byte") {
+  constexpr std::size_t kRecord = 1000;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    CAPTURE(seed);
+    sim::Random random{seed};
+    PathRig rig({.suite = kSuites[seed % 4]});
+    rig.establish();
+    const std::size_t at = rig.server_writes(kRecord);
+    rig.lose(Side::client, 1);
+    rig.server_sends(at, kRecord);
+    rig.clear();
+    std::array<bool, kRecord> has_come{};
+    const auto came = [&] { return static_cast<std::size_t>(std::find(has_come.begin(), has_come.end(), false) - has_come.begin()); };
+    while (came() < kRecord) {
+      const std::size_t most = random.chance(0.1) ? kRecord - 1 : 20;
+      const std::size_t begin = random.below(kRecord), bytes = std::min(kRecord - begin, 1 + random.below(most));
+      rig.server_sends(at + begin, bytes);
+      std::fill_n(has_come.begin() + static_cast<std::ptrdiff_t>(begin), bytes, true);
+      REQUIRE(rig.server.acked == at + std::min(came(), kRecord - 1));
+    }
+    CHECK(rig.client_reads() == PathRig::pattern(kRecord));
+    rig.client_acks();
+    CHECK(rig.server.acked == at + kRecord);
+    CHECK(rig.held_chunks() == 0);
+  }
+}
+
+TEST_CASE("A15: one segment closes all the gaps between the parts of a record, down and up") {
+  LostDown lost;
+  for (std::size_t i = 10; i < 100; i += 10) lost.rig.server_sends(lost.at + i, 1);
+  lost.rig.server_sends(lost.at, 99);
+  CHECK(lost.rig.server.acked == lost.at + 99);
+  CHECK(lost.resent().empty());
+  lost.rig.server_sends(lost.at + 99, 1);
+  CHECK(lost.resent() == Which{0});
+
+  PathRig rig;
+  rig.establish();
+  const std::size_t at = rig.client_writes(100), bytes = rig.client.out.size() - at;
+  rig.lose(Side::server, 1);
+  rig.client_sends(at, bytes);
+  for (std::size_t i = 10; i < bytes; i += 10) rig.client_sends(at + i, 1);
+  rig.client_sends(at, bytes - 1);
+  CHECK(rig.client.acked == at + bytes - 1);
+  rig.client_sends(at + bytes - 1, 1);
+  CHECK(rig.server_got() == PathRig::pattern(100));
+  rig.server_acks();
+  CHECK(rig.held_chunks() == 0);
+}
+
+TEST_CASE("A15, I5: with as many parts as may be kept, the first bytes of the oldest record still find a place") {
+  for (const bool is_backward : {false, true}) {
+    PathRig rig;
+    rig.establish();
+    const std::size_t at = rig.server_writes(1000);
+    rig.lose(Side::client, 1);
+    rig.server_sends(at, 1000);
+    for (std::size_t i = 0; i < 200; ++i) rig.server_sends(at + (is_backward ? 901 - 2 * i : 2 + 2 * i), 1);
+    CHECK(rig.held_chunks() <= 64);
+    for (std::size_t i = 0; i < 1000; ++i) {
+      rig.server_sends(at + i, 1);
+      REQUIRE(rig.server.acked >= at + std::min<std::size_t>(i + 1, 999));
+    }
+    CHECK(rig.client_reads() == PathRig::pattern(1000));
+    rig.client_acks();
+    CHECK(rig.held_chunks() == 0);
+  }
+}
+
 TEST_CASE("A15: a server that resends a record in two halves is told of the first half, never of the last byte (I1)") {
   LostDown lost;
   lost.rig.server_sends(lost.at, 60);
