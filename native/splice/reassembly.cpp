@@ -71,7 +71,7 @@ bool Reassembly::extend(HeldPool& pool, SeqNum begin, Bytes bytes) noexcept {
     Held& held = pool.held_[i];
     if (held.end() != begin) continue;
     const auto added = static_cast<std::uint32_t>(bytes.size());
-    const std::uint8_t* chunk_end = pool.chunks_.at(held.chunk) + port::kChunkBytes;
+    const std::uint8_t* chunk_end = pool.chunks_.at(held.chunk) + pool.chunks_.chunk_bytes();
     const bool meets_next = held.next != HeldPool::kNone && before(pool.held_[held.next].begin, begin + added);
     if (meets_next || chunk_end < held.data + held.bytes + added) return false;
     std::memcpy(held.data + held.bytes, bytes.data(), added);

@@ -109,6 +109,21 @@ TEST_CASE("A15: what is absorbed first is kept whole, in one segment with all it
   }
 }
 
+TEST_CASE("I5: a segment is continued in its chunk as far as that goes, be the chunk of one page or of four") {
+  for (const std::size_t chunk_bytes : {port::kChunkBytes, port::kLargeChunkBytes}) {
+    port::ChunkPool chunks(2, chunk_bytes);
+    HeldPool pool(2, chunks);
+    Reassembly queue;
+    REQUIRE(queue.insert(pool, segment(chunks, 0, 1, 7)));
+    const std::vector<std::uint8_t> more(100, std::uint8_t{7});
+    std::uint32_t bytes = 1;
+    while (queue.extend(pool, kBase + bytes, more)) bytes += 100;
+    CHECK(bytes > chunk_bytes - port::kHeadroomBytes - 100);
+    CHECK(bytes <= chunk_bytes - port::kHeadroomBytes);
+    queue.clear(pool);
+  }
+}
+
 TEST_CASE("I5: at most kMaxSegments a flow, and no more than the pool has") {
   port::ChunkPool chunks(16);
   HeldPool pool(8, chunks);
