@@ -384,14 +384,13 @@ void FlowAudit::finish_second_leg(std::uint64_t now) {
 FlowAudit::Owed FlowAudit::owed_to_server() const noexcept {
   Owed owed;
   if (client_ == nullptr) return owed;
-  std::uint64_t boundary = 0;
   for (const auto& r : client_->records()) {
-    if (r.cipher_end > acked_to_client_) break;
+    if (r.cipher_end > acked_to_client_) {
+      owed.is_inside_record = acked_to_client_ > r.cipher_begin;  // between two records there may be some without plaintext
+      break;
+    }
     owed.whole_records = r.plain_end;
-    boundary = r.cipher_end;
   }
-  // Before the first record lies the handshake, whose end is not known here.
-  owed.is_inside_record = boundary != 0 && acked_to_client_ > boundary && boundary < client_->records().back().cipher_end;
   return owed;
 }
 

@@ -31,3 +31,14 @@ TEST_CASE("I2: a device that acknowledges half a record it does not keep is caug
         });
   }));
 }
+
+TEST_CASE("I2: a client whose KeyUpdates were acknowledged, and nothing of what it wrote behind them, is owed nothing") {
+  CHECK_FALSE(invariants::is_caught("I2", *sim::find_profile("key-updates-loss"), [](auto real) {
+    auto sent = std::make_shared<std::map<std::uint16_t, std::size_t>>();  // by client port: bytes of the server's side that came through
+    return std::make_unique<BrokenDevice>(std::move(real), nullptr, [sent](Side side, sim::Frame&, const sim::Segment& s) {
+      constexpr std::size_t kMost = 1'500;  // a handshake and a little: then the client waits in vain, gives up, and writes on to nobody
+      if (side != Side::client || s.payload.empty()) return Fate::send;
+      return ((*sent)[s.target_port] += s.payload.size()) > kMost ? Fate::swallow : Fate::send;
+    });
+  }));
+}

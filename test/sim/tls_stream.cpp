@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace cutwater::sim {
@@ -86,7 +87,7 @@ std::size_t TlsStream::write(Bytes bytes, std::uint64_t now) {
     note_error("write", result);
     return 0;
   }
-  records_.push_back({plain_written_, plain_written_ + bytes.size(), cipher_written()});
+  records_.push_back({plain_written_, plain_written_ + bytes.size(), newest_record_begin(), cipher_written()});
   plain_written_ += bytes.size();
   drain(now);
   return bytes.size();
@@ -134,6 +135,19 @@ std::uint64_t TlsStream::cipher_written() const noexcept {
   char* data = nullptr;
   const long pending = BIO_get_mem_data(SSL_get_wbio(ssl_), &data);
   return cipher_moved_ + static_cast<std::uint64_t>(pending > 0 ? pending : 0);
+}
+
+/// Of what OpenSSL has written since it was last drained: a KeyUpdate that was due may stand in front of the record that was asked for.
+std::uint64_t TlsStream::newest_record_begin() const noexcept {
+  constexpr std::uint64_t kHeaderBytes = 5;
+  char* data = nullptr;
+  const auto pending = static_cast<std::uint64_t>(std::max(BIO_get_mem_data(SSL_get_wbio(ssl_), &data), 0L));
+  const auto end_of = [&](std::uint64_t at) {
+    return at + kHeaderBytes + (std::uint64_t{static_cast<std::uint8_t>(data[at + 3])} << 8 | static_cast<std::uint8_t>(data[at + 4]));
+  };
+  std::uint64_t at = 0;
+  while (end_of(at) < pending) at = end_of(at);
+  return cipher_moved_ + at;
 }
 
 void TlsStream::note_error(std::string_view doing, int result) {

@@ -13,7 +13,7 @@ namespace cutwater::sim {
 
 /// Where a record lies, in its writer's plaintext and ciphertext. Told to the taps: I4 is checked against it.
 struct WrittenRecord {
-  std::uint64_t plain_begin = 0, plain_end = 0, cipher_end = 0;
+  std::uint64_t plain_begin = 0, plain_end = 0, cipher_begin = 0, cipher_end = 0;
 };
 
 /// A secret as a key log gives it: "SERVER_TRAFFIC_SECRET_0" and so on.
@@ -63,6 +63,7 @@ class TlsStream : public Stream {
   void say_goodbye(Then then, std::uint64_t now);
   void note_error(std::string_view doing, int result);
   [[nodiscard]] std::uint64_t cipher_written() const noexcept;
+  [[nodiscard]] std::uint64_t newest_record_begin() const noexcept;
 
   TcpEndpoint tcp_;
   SSL* ssl_ = nullptr;
