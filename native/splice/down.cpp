@@ -15,6 +15,7 @@
 namespace cutwater::splice {
 namespace {
 
+constexpr std::uint32_t kMaxGaps = 32;  // that one segment closes: each costs a packet and a walk along what is kept
 constexpr std::uint8_t kMarked = 3;  // "congestion experienced" in the traffic class (RFC 3168 5)
 
 // What the client had been told when the segment came.
@@ -85,6 +86,24 @@ Verdict hold(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& 
   return kHold;
 }
 
+// Of an in-order segment, from `at` on: a copy into each gap between what is kept. A server that is told of no gap resends from its
+// oldest byte on, once a time-out. Nothing of it was promised: all of it lies in order now.
+void hold_in_gaps(Resources& r, Flow& f, const wire::Segment& s, SeqNum at) noexcept {
+  const SeqNum end = s.seq + s.payload_bytes;
+  for (std::uint32_t gaps = 0; gaps < kMaxGaps; ++gaps) {
+    at = f.down.ahead.missing_from(r.held, at);
+    port::Packet packet;
+    std::uint8_t* copy = nullptr;
+    if (!before(at, end) || r.chunks.free_chunks() <= r.chunks.capacity() / 4 || !take_packet(r, packet, copy)) return;
+    const auto bytes = static_cast<std::uint32_t>(end - at);
+    std::memcpy(copy, s.payload + (at - s.seq), bytes);
+    const Held held{.begin = at, .bytes = bytes, .data = copy, .chunk = packet.chunk,
+                    .flags = static_cast<std::uint8_t>(s.flags & wire::kPsh), .traffic_class = s.traffic_class};
+    if (!f.down.ahead.insert(r.held, held)) return r.chunks.put(packet.chunk);
+    r.counters.add(Count::held_down_packets);
+  }
+}
+
 Verdict take_plaintext(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
   if (before(s.seq, f.down.plain_next)) {
     const auto old_bytes = std::min(static_cast<std::uint32_t>(f.down.plain_next - s.seq), s.payload_bytes);
@@ -106,6 +125,7 @@ Verdict take_plaintext(Resources& r, Flow& f, const wire::Segment& s, const port
     if (bytes != 0 && can_seal_in_place(r, f, bytes)) {
       if (f.exchange != nullptr && !f.exchange->take_answer({s.payload, bytes})) return kConsume;  // path/layer7.cpp ends it
       send_local(r, f);  // a KeyUpdate goes before the first record under the new key
+      if (bytes != s.payload_bytes) hold_in_gaps(r, f, s, s.seq + bytes);  // now: the record's end will lie on what follows
       const Sealed sealed = seal_next(r, f, s.payload, bytes);
       if (sealed.record_bytes == 0) return reset_both(r, f, Reset::bad_record), kConsume;
       r.counters.add(Count::cut_through_down_packets);
@@ -116,6 +136,7 @@ Verdict take_plaintext(Resources& r, Flow& f, const wire::Segment& s, const port
   const SeqNum end = s.seq + s.payload_bytes;
   const bool is_twice = f.down.ahead.has(r.held, s.seq, end);
   const Verdict v = hold(r, f, s, packet);
+  if (!is_gap) hold_in_gaps(r, f, s, s.seq);
   // At once, one for one: the server counts them (RFC 5681 4.2).
   if (is_gap) ack_server(r, f, nullptr, is_twice ? std::optional(wire::SackBlock{s.seq, end}) : std::nullopt);
   else owe_ack_to_server(r, f);

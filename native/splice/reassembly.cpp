@@ -66,6 +66,15 @@ bool Reassembly::has(const HeldPool& pool, SeqNum begin, SeqNum end) const noexc
   return at_or_before(end, begin);
 }
 
+SeqNum Reassembly::missing_from(const HeldPool& pool, SeqNum at) const noexcept {
+  each(pool, [&](const Held& held) {
+    if (before(at, held.begin)) return false;
+    at = later(at, held.end());
+    return true;
+  });
+  return at;
+}
+
 bool Reassembly::extend(HeldPool& pool, SeqNum begin, Bytes bytes) noexcept {
   for (std::uint32_t i = head_; i != HeldPool::kNone; i = pool.held_[i].next) {
     Held& held = pool.held_[i];

@@ -56,6 +56,8 @@ class Reassembly {
   bool insert(HeldPool& pool, const Held& segment) noexcept;
   /// True when all of [begin, end) is here.
   [[nodiscard]] bool has(const HeldPool& pool, SeqNum begin, SeqNum end) const noexcept;
+  /// The first byte at or behind `at` that is not here.
+  [[nodiscard]] SeqNum missing_from(const HeldPool& pool, SeqNum at) const noexcept;
   /// Copies bytes that continue a kept segment behind it, into the same chunk. Returns: false when none ends at `begin`, when
   /// its chunk is full, or when they would reach into the next segment; then nothing has changed.
   bool extend(HeldPool& pool, SeqNum begin, Bytes bytes) noexcept;

@@ -12,13 +12,7 @@ constexpr std::uint32_t kHandshakeWindowBytes = 65'535;  // a hello, a client's 
 // Pieces of the oldest span that are here without a gap, as far as they may be acknowledged: all but the span's last byte,
 // so that its sender goes on resending the end of it until the far side has the whole (I1).
 SeqNum past_pieces(const Resources& r, const Reassembly& pieces, SeqNum begin, SeqNum last) noexcept {
-  SeqNum at = begin;
-  pieces.each(r.held, [&](const Held& piece) {
-    if (before(at, piece.begin)) return false;
-    at = later(at, piece.end());
-    return true;
-  });
-  return earlier(at, last);
+  return earlier(pieces.missing_from(r.held, begin), last);
 }
 
 }  // namespace

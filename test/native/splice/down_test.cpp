@@ -221,3 +221,42 @@ TEST_CASE("A7: timestamps are those of the other end, and echo what it sent") {
   CHECK(rig.to_client.back().segment.options.timestamps->value == 888);
   CHECK(rig.to_client.back().segment.options.timestamps->echo == 777);
 }
+
+TEST_CASE("I6, A14: one segment closes all the gaps between what was kept, whatever its client's window") {
+  for (const bool has_sack : {true, false}) {
+    for (const bool is_held_back : {false, true}) {
+      CAPTURE(has_sack);
+      CAPTURE(is_held_back);
+      PathRig rig({.has_sack = has_sack, .client_window_bytes = 60'000, .window_scale = 0});
+      rig.establish();
+      const std::size_t at = rig.server_writes(100);
+      for (std::size_t i = 10; i < 100; i += 10) rig.server_sends(at + i, 1);
+      if (is_held_back) {
+        rig.client.window_bytes = 5;
+        rig.client_acks();
+      }
+      rig.server_sends(at, 100);
+      rig.client.window_bytes = 60'000;
+      for (int round = 0; round < 3; ++round) rig.client_acks();
+      CHECK(rig.client_reads() == PathRig::pattern(100));
+      CHECK(rig.server.acked == at + 100);
+      CHECK(rig.held_chunks() == 0);
+    }
+  }
+}
+
+TEST_CASE("I5: one segment closes 32 gaps behind its first bytes and no more; the next goes on from there") {
+  PathRig rig({.has_sack = false});
+  rig.establish();
+  const std::size_t at = rig.server_writes(1000);
+  for (std::size_t i = 10; i < 1000; i += 10) rig.server_sends(at + i, 1);
+  std::size_t has = 0;
+  while (has < 1000) {
+    rig.server_sends(at + has, 1000 - has);
+    rig.client_acks();
+    has = std::min<std::size_t>(has + (has == 0 ? 331 : 330), 1000);
+    REQUIRE(rig.server.acked == at + has);
+  }
+  CHECK(rig.client_reads() == PathRig::pattern(1000));
+  CHECK(rig.held_chunks() == 0);
+}
