@@ -1,5 +1,6 @@
 // Stage 2: headers once, checksums once (wire/tcp.cpp). What is not a sound TCP segment ends here, counted by reason.
 #include "path/state.hpp"
+#include "wire/tcp_header.hpp"
 
 namespace cutwater::path {
 namespace {
@@ -25,7 +26,7 @@ bool has_sound_flags(const wire::Segment& s) noexcept {
 }
 
 void parse_one(State& s, Side side, Work& w) noexcept {
-  const wire::ParseError error = wire::parse(w.packet.view(), w.segment);
+  const wire::ParseError error = wire::read_headers(w.packet.view(), w.segment);
   if (error == wire::ParseError::not_tcp && take_too_big(s, side, w)) return;
   if (error != wire::ParseError::none) w.verdict = dropped(reason(error));
   else if (!has_sound_flags(w.segment)) w.verdict = dropped(Drop::bad_flags);

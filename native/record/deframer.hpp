@@ -36,7 +36,7 @@ constexpr bool is_known_type(std::uint8_t type) noexcept {
 }
 
 /// Judges a header. Requires: at least kHeaderBytes bytes. Inline: once per packet, and its answer shall stay in registers.
-inline Result<RecordHeader, DeframeError> parse_header(Bytes bytes) noexcept {
+[[gnu::always_inline]] inline Result<RecordHeader, DeframeError> parse_header(Bytes bytes) noexcept {
   if (!is_known_type(bytes[0])) return Failure{DeframeError::unknown_type};
   if (bytes[1] != kMajorVersion) return Failure{DeframeError::bad_version};
   const RecordHeader header{.type = static_cast<ContentType>(bytes[0]),
@@ -50,6 +50,11 @@ inline Result<RecordHeader, DeframeError> parse_header(Bytes bytes) noexcept {
     return Failure{DeframeError::bad_change_cipher_spec};
   }
   return header;
+}
+
+/// Whether the bytes are one record to the byte, as most segments of a client are. Its header is yet to be judged.
+[[nodiscard]] inline bool is_one_record(Bytes bytes) noexcept {
+  return bytes.size() >= kHeaderBytes && bytes.size() - kHeaderBytes == load_be16(bytes.data() + 3);
 }
 
 /// How a byte range is cut into records. `cut`: the last of them goes on behind it. `bad`: a header that will be refused.

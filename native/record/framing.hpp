@@ -129,7 +129,13 @@ struct RecordFraming {
       wipe(inner, inner_bytes);
       return {.status = Opened::Status::bad_tag, .alert = Alert::bad_record_mac};
     }
-    return read_inner(suite, static_cast<ContentType>(record[0]), {inner, inner_bytes});
+    const auto outer_type = static_cast<ContentType>(record[0]);
+    constexpr auto kData = ContentType::application_data;
+    const bool is_plain = suite.version == Version::tls13 && outer_type == kData && inner_bytes != 0 &&
+                          inner_bytes <= kMaxFragmentBytes + 1 &&
+                          inner[inner_bytes - 1] == static_cast<std::uint8_t>(kData);
+    if (is_plain) return {.status = Opened::Status::ok, .type = kData, .fragment = {inner, inner_bytes - 1}};  // the rule: no padding
+    return read_inner(suite, outer_type, {inner, inner_bytes});
   }
 
   static void open_begin(OpenStream& stream, const ExpandedKey& key, const TrafficKeys& keys, std::uint64_t number,

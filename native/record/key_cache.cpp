@@ -30,11 +30,7 @@ KeyCache::KeyCache(const Aead& aead, std::size_t capacity, std::uint64_t seed)
 
 KeyCache::~KeyCache() = default;
 
-const ExpandedKey& KeyCache::at(const KeyId& id, const Suite& suite, const TrafficKeys& keys) noexcept {
-  if (const Set& set = sets_[latest_ / kWays]; set.last_use[latest_ % kWays] != 0 && set.ids[latest_ % kWays] == id) {
-    ++hits_;  // always the newest use of its set: another would have become the latest itself
-    return keys_[latest_];
-  }
+const ExpandedKey& KeyCache::look_up(const KeyId& id, const Suite& suite, const TrafficKeys& keys) noexcept {
   const std::size_t index = set_of(id);
   Set& set = sets_[index];
   std::size_t way = set.find(id);
@@ -47,11 +43,13 @@ const ExpandedKey& KeyCache::at(const KeyId& id, const Suite& suite, const Traff
     set.ids[way] = id;
   }
   set.last_use[way] = ++set.uses;
-  latest_ = index * kWays + way;
-  return keys_[latest_];
+  latest_id_ = id;
+  latest_ = &keys_[index * kWays + way];
+  return *latest_;
 }
 
 void KeyCache::erase(const KeyId& id) noexcept {
+  if (id == latest_id_) latest_id_ = kNobody;
   const std::size_t index = set_of(id);
   Set& set = sets_[index];
   const std::size_t way = set.find(id);

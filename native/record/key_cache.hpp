@@ -35,7 +35,11 @@ class KeyCache {
   /// Requires: the same ID always comes with the same suite and keys. Returns: valid until the next at() or erase(),
   /// which may give the slot away: a stream holds no key across calls (OpenStream).
   /// Cost: one set of eight; a miss adds one expansion. No allocation (OpenSSL: only when a slot's cipher changes).
-  const ExpandedKey& at(const KeyId& id, const Suite& suite, const TrafficKeys& keys) noexcept;
+  const ExpandedKey& at(const KeyId& id, const Suite& suite, const TrafficKeys& keys) noexcept {
+    if (id != latest_id_) return look_up(id, suite, keys);
+    ++hits_;  // it is the newest use of its set: another would have become the latest itself
+    return *latest_;
+  }
 
   /// Wipes the key, if it is there: at a key update, and when a flow ends.
   void erase(const KeyId& id) noexcept;
@@ -48,6 +52,8 @@ class KeyCache {
 
  private:
   struct Set;
+  static constexpr KeyId kNobody{.flow = ~0U};
+  const ExpandedKey& look_up(const KeyId& id, const Suite& suite, const TrafficKeys& keys) noexcept;
   [[nodiscard]] std::size_t set_of(const KeyId& id) const noexcept;
 
   const Aead& aead_;
@@ -55,7 +61,8 @@ class KeyCache {
   std::size_t set_count_;
   std::unique_ptr<Set[]> sets_;
   std::unique_ptr<ExpandedKey[]> keys_;  // kWays for each set
-  std::size_t latest_ = 0;  // slot of the last answer: a burst asks for one key again and again
+  KeyId latest_id_ = kNobody;  // of the last answer: a burst asks for one key again and again
+  const ExpandedKey* latest_ = nullptr;
   std::uint64_t hits_ = 0, misses_ = 0;
 };
 

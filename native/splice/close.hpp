@@ -8,23 +8,23 @@
 namespace cutwater::splice {
 
 /// Our verdict: RST to the server, the alert and FIN to the client; then the flow drains.
-void fail(Resources& r, Flow& f, Reset reason, record::Alert alert) noexcept;
+[[gnu::cold]] void fail(Resources& r, Flow& f, Reset reason, record::Alert alert) noexcept;
 /// The same for a flow whose alert was already made by a secure processor (`records`, may be empty).
-void fail_handshake(Resources& r, Flow& f, Reset reason, std::vector<std::uint8_t>&& records) noexcept;
+[[gnu::cold]] void fail_handshake(Resources& r, Flow& f, Reset reason, std::vector<std::uint8_t>&& records) noexcept;
 /// Our own answer in the server's place, then a clean end: RST to the server, plaintext, close_notify and FIN to the client.
-void end_with_answer(Resources& r, Flow& f, Reset reason, Bytes answer) noexcept;
+[[gnu::cold]] void end_with_answer(Resources& r, Flow& f, Reset reason, Bytes answer) noexcept;
 /// The client sent a fatal alert: RST to the server, RST to the client.
-void end_by_client_alert(Resources& r, Flow& f) noexcept;
+[[gnu::cold]] void end_by_client_alert(Resources& r, Flow& f) noexcept;
 /// RST both ways, at once, for a reason.
-void reset_both(Resources& r, Flow& f, Reset reason) noexcept;
+[[gnu::cold]] void reset_both(Resources& r, Flow& f, Reset reason) noexcept;
 /// RST towards one side because the other sent one (or is gone). The flow is over.
-void pass_reset_to_server(Resources& r, Flow& f, Reset reason) noexcept;
-void pass_reset_to_client(Resources& r, Flow& f, Reset reason) noexcept;
+[[gnu::cold]] void pass_reset_to_server(Resources& r, Flow& f, Reset reason) noexcept;
+[[gnu::cold]] void pass_reset_to_client(Resources& r, Flow& f, Reset reason) noexcept;
 
 /// The client's FIN, in order. Out of nowhere it is a truncation.
-void take_client_fin(Resources& r, Flow& f) noexcept;
+[[gnu::cold]] void take_client_fin(Resources& r, Flow& f) noexcept;
 /// The server's FIN, in order: close_notify and FIN to the client, which we answer for.
-void take_server_fin(Resources& r, Flow& f) noexcept;
+[[gnu::cold]] void take_server_fin(Resources& r, Flow& f) noexcept;
 /// Looks whether both ends are done, or a FIN has just been acknowledged.
 void settle_fins(Resources& r, Flow& f) noexcept;
 

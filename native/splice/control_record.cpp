@@ -42,17 +42,9 @@ bool take_handshake(Resources& r, Flow& f, Bytes fragment) noexcept {
 
 }  // namespace
 
-bool admit_header(Resources& r, Flow& f, const record::RecordHeader& header) noexcept {
-  const bool is_tls13 = f.suite->version == record::Version::tls13;
-  const bool is_type_allowed = is_tls13 ? header.type == ContentType::application_data
-                                        : header.type != ContentType::change_cipher_spec;
-  if (!is_type_allowed) {
-    fail(r, f, Reset::unexpected_message, Alert::unexpected_message);
-    return false;
-  }
-  const std::size_t least = std::size_t{f.suite->explicit_nonce_bytes} + record::kTagBytes + (is_tls13 ? 1 : 0);
-  if (header.body_bytes < least) return fail(r, f, Reset::bad_tag, Alert::bad_record_mac), false;
-  return true;
+void fail_header(Resources& r, Flow& f, HeaderFault fault) noexcept {
+  if (fault == HeaderFault::type) fail(r, f, Reset::unexpected_message, Alert::unexpected_message);
+  else fail(r, f, Reset::bad_tag, Alert::bad_record_mac);
 }
 
 void fail_framing(Resources& r, Flow& f, record::DeframeError error) noexcept {

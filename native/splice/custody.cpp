@@ -32,7 +32,7 @@ std::optional<std::size_t> take_front(Resources& r, Flow& f, Bytes in) noexcept 
   if (!had_header && partial.front_bytes == record::kHeaderBytes) {
     const auto header = record::parse_header(partial.front);
     if (!header) return fail_framing(r, f, header.error()), std::nullopt;
-    if (!admit_header(r, f, *header)) return std::nullopt;
+    if (const HeaderFault fault = fault_of(*f.suite, *header); fault != HeaderFault::none) return fail_header(r, f, fault), std::nullopt;
     partial.header = *header;
     partial.plain_begin = f.custody->queue.end();
     partial.body_left = static_cast<std::uint32_t>(header->body_bytes - f.suite->explicit_nonce_bytes - record::kTagBytes);

@@ -35,23 +35,23 @@ std::uint32_t admitted(const Flow& f) noexcept {
   return space > 0 ? static_cast<std::uint32_t>(space) : 0;
 }
 
-Verdict send_sealed(Resources& r, Flow& f, const Sealed& sealed, const port::Packet& packet, std::uint8_t flags,
+[[gnu::always_inline]] inline Verdict send_sealed(Resources& r, Flow& f, const Sealed& sealed, const port::Packet& packet, std::uint8_t flags,
                     std::uint8_t traffic_class, const wire::TcpOptions* heard) noexcept {
-  Outgoing out;
-  out.packet = packet;
-  out.payload = sealed.record;
-  out.payload_bytes = sealed.record_bytes;
-  out.seq = sealed.cipher_begin;
-  out.flags = static_cast<std::uint8_t>(wire::kAck | (flags & (wire::kPsh | wire::kCwr)));
-  out.traffic_class = traffic_class;
-  out.heard = heard;
-  out.note = TraceNote::sealed;
-  out.first_record = out.last_record = static_cast<std::int64_t>(sealed.number);
-  return send_to_client(r, f, out);
+  const auto number = static_cast<std::int64_t>(sealed.number);
+  return send_to_client(r, f, {.packet = packet,
+                               .payload = sealed.record,
+                               .payload_bytes = sealed.record_bytes,
+                               .seq = sealed.cipher_begin,
+                               .flags = static_cast<std::uint8_t>(wire::kAck | (flags & (wire::kPsh | wire::kCwr))),
+                               .traffic_class = traffic_class,
+                               .heard = heard,
+                               .note = TraceNote::sealed,
+                               .first_record = number,
+                               .last_record = number});
 }
 
 // The plain case: the segment becomes one record, in place, in its own chunk.
-bool can_seal_in_place(const Resources& r, const Flow& f, std::uint32_t bytes) noexcept {
+[[gnu::always_inline]] inline bool can_seal_in_place(const Resources& r, const Flow& f, std::uint32_t bytes) noexcept {
   return bytes <= max_fragment(f) && bytes <= admitted(f) && f.down.spans.has_room(r.spans);
 }
 
@@ -104,17 +104,8 @@ void hold_in_gaps(Resources& r, Flow& f, const wire::Segment& s, SeqNum at) noex
   }
 }
 
-Verdict take_plaintext(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
-  if (before(s.seq, f.down.plain_next)) {
-    const auto old_bytes = std::min(static_cast<std::uint32_t>(f.down.plain_next - s.seq), s.payload_bytes);
-    resend_down(r, f, s, {s.payload, old_bytes});
-    if (old_bytes == s.payload_bytes || f.state != FlowState::established) return kConsume;
-    wire::Segment fresh = s;
-    fresh.seq += old_bytes;
-    fresh.payload += old_bytes;
-    fresh.payload_bytes -= old_bytes;
-    return take_plaintext(r, f, fresh, packet);
-  }
+// What begins where we are, or behind it.
+[[gnu::always_inline]] inline Verdict take_fresh(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
   if (before(f.down.edge_shown + 1U, s.seq + s.payload_bytes)) {  // one byte beyond is a window probe
     owe_ack_to_server(r, f);
     return dropped(Drop::window_exceeded);
@@ -124,7 +115,7 @@ Verdict take_plaintext(Resources& r, Flow& f, const wire::Segment& s, const port
     const std::uint32_t bytes = bytes_before_held(r, f, s);
     if (bytes != 0 && can_seal_in_place(r, f, bytes)) {
       if (f.exchange != nullptr && !f.exchange->take_answer({s.payload, bytes})) return kConsume;  // path/layer7.cpp ends it
-      send_local(r, f);  // a KeyUpdate goes before the first record under the new key
+      if (f.local != nullptr) send_local(r, f);  // a KeyUpdate goes before the first record under the new key
       if (bytes != s.payload_bytes) hold_in_gaps(r, f, s, s.seq + bytes);  // now: the record's end will lie on what follows
       const Sealed sealed = seal_next(r, f, s.payload, bytes);
       if (sealed.record_bytes == 0) return reset_both(r, f, Reset::bad_record), kConsume;
@@ -141,6 +132,17 @@ Verdict take_plaintext(Resources& r, Flow& f, const wire::Segment& s, const port
   if (is_gap) ack_server(r, f, nullptr, is_twice ? std::optional(wire::SackBlock{s.seq, end}) : std::nullopt);
   else owe_ack_to_server(r, f);
   return v;
+}
+
+[[gnu::noinline]] Verdict take_old(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
+  const auto old_bytes = std::min(static_cast<std::uint32_t>(f.down.plain_next - s.seq), s.payload_bytes);
+  resend_down(r, f, s, {s.payload, old_bytes});
+  if (old_bytes == s.payload_bytes || f.state != FlowState::established) return kConsume;
+  wire::Segment fresh = s;
+  fresh.seq += old_bytes;
+  fresh.payload += old_bytes;
+  fresh.payload_bytes -= old_bytes;
+  return take_fresh(r, f, fresh, packet);
 }
 
 // Copies held plaintext, from the front, into `out`. Returns: bytes taken; flags and class of what they came from.
@@ -253,7 +255,7 @@ Verdict down(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& 
   const bool is_keep_alive = s.payload_bytes == 0 && !s.has(wire::kFin) && s.seq + 1U == f.down.plain_next && f.down.spans.empty();
   if (is_keep_alive) return pass_keep_alive(r, f, s), kConsume;
   Verdict v = kConsume;
-  if (s.payload_bytes != 0) v = take_plaintext(r, f, s, packet);
+  if (s.payload_bytes != 0) v = before(s.seq, f.down.plain_next) ? take_old(r, f, s, packet) : take_fresh(r, f, s, packet);
   if (f.state == FlowState::free || f.state == FlowState::draining) return v;
   if (s.has(wire::kFin)) {
     if (s.seq + s.payload_bytes == f.down.plain_next && f.down.ahead.empty()) take_server_fin(r, f);

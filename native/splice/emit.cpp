@@ -5,6 +5,7 @@
 #include "splice/custody.hpp"
 #include "splice/sack.hpp"
 #include "splice/translate.hpp"
+#include "wire/tcp_header.hpp"
 
 namespace cutwater::splice {
 namespace {
@@ -43,14 +44,17 @@ void list_owing(Resources& r, Flow& f, std::uint8_t what) noexcept {
   r.owing.push_back(&f);
 }
 
-}  // namespace
-
-bool stage(Resources& r, Outbox& outbox, const wire::Header& h, port::Packet packet, std::uint8_t* payload, std::uint32_t bytes) noexcept {
-  packet.data = wire::emit(h, payload, bytes);
-  packet.bytes = static_cast<std::uint32_t>(payload + bytes - packet.data);
-  if (outbox.push(packet)) return true;
+[[gnu::always_inline]] inline bool put_out(Resources& r, Outbox& outbox, const wire::Header& h, port::ChunkId chunk, std::uint8_t* payload, std::uint32_t bytes) noexcept {
+  std::uint8_t* const begin = wire::write_headers(h, payload, bytes);
+  if (outbox.push({begin, static_cast<std::uint32_t>(payload + bytes - begin), chunk})) return true;
   r.counters.add(Drop::tx_full);
   return false;
+}
+
+}  // namespace
+
+bool stage(Resources& r, Outbox& outbox, const wire::Header& h, const port::Packet& packet, std::uint8_t* payload, std::uint32_t bytes) noexcept {
+  return put_out(r, outbox, h, packet.chunk, payload, bytes);
 }
 
 void trace_out(Resources& r, const Flow& f, TraceSide side, const wire::Header& h, const Outgoing& out, std::uint8_t shift) noexcept {
@@ -84,7 +88,7 @@ Verdict send_to_client(Resources& r, Flow& f, const Outgoing& out) noexcept {
   ++r.packets_to_client;
   r.counters.add(Count::packets_to_clients);
   if (r.trace != nullptr) trace_out(r, f, TraceSide::client, h, out, f.up.shift_shown);
-  (void)stage(r, r.to_client, h, out.packet, out.payload, out.payload_bytes);
+  (void)put_out(r, r.to_client, h, out.packet.chunk, out.payload, out.payload_bytes);
   return kForward;
 }
 
@@ -108,7 +112,7 @@ Verdict send_to_server(Resources& r, Flow& f, const Outgoing& out) noexcept {
   ++r.packets_to_server;
   r.counters.add(Count::packets_to_servers);
   if (r.trace != nullptr) trace_out(r, f, TraceSide::server, h, out, f.down.shift_shown);
-  (void)stage(r, outbox_to_server(r, *f.route), h, out.packet, out.payload, out.payload_bytes);
+  (void)put_out(r, outbox_to_server(r, *f.route), h, out.packet.chunk, out.payload, out.payload_bytes);
   return kForward;
 }
 

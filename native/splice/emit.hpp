@@ -50,9 +50,9 @@ inline std::uint16_t window_field(std::int32_t bytes, std::uint8_t shift) noexce
   return static_cast<std::uint16_t>(std::min<std::uint32_t>(static_cast<std::uint32_t>(std::max(bytes, 0)) >> shift, 0xffff));
 }
 /// Writes the headers and puts the packet out. Returns: false when the outbox is full; the chunk has gone back then (counted).
-bool stage(Resources& r, Outbox& outbox, const wire::Header& h, port::Packet packet, std::uint8_t* payload, std::uint32_t bytes) noexcept;
+bool stage(Resources& r, Outbox& outbox, const wire::Header& h, const port::Packet& packet, std::uint8_t* payload, std::uint32_t bytes) noexcept;
 /// Requires: somebody traces. Of `out`: what it says, not where it lies.
-void trace_out(Resources& r, const Flow& f, TraceSide side, const wire::Header& h, const Outgoing& out, std::uint8_t shift) noexcept;
+[[gnu::cold]] void trace_out(Resources& r, const Flow& f, TraceSide side, const wire::Header& h, const Outgoing& out, std::uint8_t shift) noexcept;
 
 /// Sends towards the client. Fail closed: the callers are the sealer and the local sender, which hold framed records only (I4).
 Verdict send_to_client(Resources& r, Flow& f, const Outgoing& out) noexcept;

@@ -60,11 +60,8 @@ bool take_up_key(Resources& r, Flow& f) noexcept {
   return true;
 }
 
-void change_down_keys_if_due(Resources& r, Flow& f) noexcept {
+void change_down_keys(Resources& r, Flow& f) noexcept {
   if (f.suite->version != record::Version::tls13) return;
-  const std::uint64_t configured = f.route->policy.rekey_after_records;
-  const std::uint64_t limit = configured != 0 && configured < f.suite->seal_limit ? configured : f.suite->seal_limit;
-  if (f.down.update != UpdateState::owed && f.down.number < limit) return;
   if (has_old_spans(r, f.down.spans, f.down.epoch) || !take_previous(r, f)) return;  // soon: the limit leaves a factor of two
   if (!append_key_update(r, f)) return;
   f.previous->down = f.down_keys;

@@ -12,9 +12,14 @@ namespace cutwater::splice {
 [[nodiscard]] bool take_up_key(Resources& r, Flow& f) noexcept;
 /// The same, where a record of the client begins: false means that it is under a key which waits, and has to come again.
 [[nodiscard]] inline bool settle_up_keys(Resources& r, Flow& f) noexcept { return f.up.update == UpdateState::none || take_up_key(r, f); }
-/// Sends our KeyUpdate and changes the sealing key, when one is owed or the key is near its limit, and it can be done now.
-/// Call before a record is sealed.
-void change_down_keys_if_due(Resources& r, Flow& f) noexcept;
+/// Sends our KeyUpdate and changes the sealing key, if that can be done now.
+void change_down_keys(Resources& r, Flow& f) noexcept;
+/// The same when an update is owed or the key is near its limit. Call before a record is sealed.
+inline void change_down_keys_if_due(Resources& r, Flow& f) noexcept {
+  const std::uint64_t configured = f.route->policy.rekey_after_records;
+  const bool is_worn = f.down.number >= f.suite->seal_limit || (configured != 0 && f.down.number >= configured);
+  if (is_worn || f.down.update == UpdateState::owed) change_down_keys(r, f);
+}
 
 /// Keys of a span: the current ones, or those of the epoch before.
 [[nodiscard]] const record::TrafficKeys& up_keys_of(const Flow& f, std::uint8_t epoch) noexcept;

@@ -2,6 +2,7 @@
 // Thread: owning worker.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "base/counters.hpp"
@@ -17,22 +18,23 @@ namespace cutwater::splice {
 /// Packets to send on one side, in order. Bounded; at the cap a packet is dropped and counted, as a full ring would.
 class Outbox {
  public:
-  explicit Outbox(port::ChunkPool& pool) : pool_(pool) { packets_.reserve(kCapacity); }
+  explicit Outbox(port::ChunkPool& pool) : pool_(pool), packets_(std::make_unique_for_overwrite<port::Packet[]>(kCapacity)) {}
   bool push(const port::Packet& packet) noexcept {
-    if (packets_.size() == kCapacity) {
+    if (count_ == kCapacity) {
       pool_.put(packet.chunk);
       return false;
     }
-    packets_.push_back({packet.data, packet.bytes, packet.chunk});  // by member: a whole copy would wait for the stores before it
+    packets_[count_++] = {packet.data, packet.bytes, packet.chunk};  // by member: a whole copy would wait for the stores before it
     return true;
   }
-  [[nodiscard]] std::span<const port::Packet> packets() const noexcept { return packets_; }
-  void clear() noexcept { packets_.clear(); }
+  [[nodiscard]] std::span<const port::Packet> packets() const noexcept { return {packets_.get(), count_}; }
+  void clear() noexcept { count_ = 0; }
 
  private:
   static constexpr std::size_t kCapacity = 4096;
   port::ChunkPool& pool_;
-  std::vector<port::Packet> packets_;
+  std::unique_ptr<port::Packet[]> packets_;
+  std::size_t count_ = 0;
 };
 
 /// Our own end of a link.

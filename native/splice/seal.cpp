@@ -7,7 +7,7 @@
 namespace cutwater::splice {
 namespace {
 
-const record::ExpandedKey& seal_key(Resources& r, const Flow& f) noexcept {
+[[gnu::always_inline]] inline const record::ExpandedKey& seal_key(Resources& r, const Flow& f) noexcept {
   return r.keys.at({f.index, f.generation, f.down.epoch, record::KeyId::Direction::down}, *f.suite, f.down_keys);
 }
 

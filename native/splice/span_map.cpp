@@ -20,36 +20,26 @@ void SpanPool::put(std::uint32_t block) noexcept {
   ++free_count_;
 }
 
-Span* SpanMap::extend(SpanPool& pool) noexcept {
-  if (count_ >= kMaxSpansPerFlow) return nullptr;
-  if (count_ == 0 || last_ == kSpansPerBlock) {
-    const std::uint32_t block = pool.take();
-    if (block == SpanPool::kNone) return nullptr;
-    if (count_ == 0) {
-      head_ = block;
-      first_ = 0;
-    } else {
-      pool.blocks_[tail_].next = block;
-    }
-    tail_ = block;
-    last_ = 0;
+bool SpanMap::add_block(SpanPool& pool) noexcept {
+  const std::uint32_t block = pool.take();
+  if (block == SpanPool::kNone) return false;
+  if (count_ == 0) {
+    head_ = block;
+    first_ = 0;
+  } else {
+    pool.blocks_[tail_].next = block;
   }
-  ++count_;
-  return &pool.blocks_[tail_].spans[last_++];
+  tail_ = block;
+  last_ = 0;
+  return true;
 }
 
-void SpanMap::pop_front(SpanPool& pool) noexcept {
-  --count_;
-  ++first_;
-  if (count_ == 0) {
-    pool.put(head_);
-    head_ = tail_ = SpanPool::kNone;
-  } else if (first_ == kSpansPerBlock) {
-    const std::uint32_t next = pool.blocks_[head_].next;
-    pool.put(head_);
-    head_ = next;
-    first_ = 0;
-  }
+void SpanMap::drop_block(SpanPool& pool) noexcept {
+  const std::uint32_t next = count_ == 0 ? SpanPool::kNone : pool.blocks_[head_].next;
+  pool.put(head_);
+  head_ = next;
+  first_ = 0;
+  if (count_ == 0) tail_ = SpanPool::kNone;
 }
 
 void SpanMap::clear(SpanPool& pool) noexcept {

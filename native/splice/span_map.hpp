@@ -56,7 +56,12 @@ class SpanMap {
     return count_ < kMaxSpansPerFlow && pool.free_blocks() != 0;
   }
   /// Returns: a place behind the newest span, to be filled in, or nullptr at a cap (I5).
-  Span* extend(SpanPool& pool) noexcept;
+  [[gnu::always_inline]] Span* extend(SpanPool& pool) noexcept {
+    if (count_ >= kMaxSpansPerFlow) return nullptr;
+    if ((count_ == 0 || last_ == kSpansPerBlock) && !add_block(pool)) return nullptr;
+    ++count_;
+    return &pool.blocks_[tail_].spans[last_++];
+  }
   /// Returns: the new span, or nullptr at a cap (I5).
   Span* push(SpanPool& pool, const Span& span) noexcept {
     Span* const slot = extend(pool);
@@ -64,7 +69,12 @@ class SpanMap {
     return slot;
   }
   [[nodiscard]] Span& front(SpanPool& pool) const noexcept { return pool.blocks_[head_].spans[first_]; }
-  void pop_front(SpanPool& pool) noexcept;
+  [[nodiscard]] const Span& front(const SpanPool& pool) const noexcept { return pool.blocks_[head_].spans[first_]; }
+  void pop_front(SpanPool& pool) noexcept {
+    --count_;
+    ++first_;
+    if (count_ == 0 || first_ == kSpansPerBlock) drop_block(pool);
+  }
   void clear(SpanPool& pool) noexcept;
 
   /// Calls visit(span) oldest first until it returns false.
@@ -81,6 +91,9 @@ class SpanMap {
   }
 
  private:
+  bool add_block(SpanPool& pool) noexcept;
+  void drop_block(SpanPool& pool) noexcept;
+
   std::uint32_t head_ = SpanPool::kNone, tail_ = SpanPool::kNone;
   std::uint16_t first_ = 0, last_ = 0;  // place of the oldest span in head_, and behind the newest in tail_
   std::uint32_t count_ = 0;

@@ -17,17 +17,11 @@ SeqNum past_pieces(const Resources& r, const Reassembly& pieces, SeqNum begin, S
 
 }  // namespace
 
-SeqNum ack_for_client(const Resources& r, const Flow& f) noexcept {
-  if (f.up.spans.empty()) return f.up.cipher_next;
-  const Span& oldest = f.up.spans.front(const_cast<Resources&>(r).spans);
-  if (f.up.pieces.empty()) return oldest.cipher_begin;
+SeqNum ack_inside_up(const Resources& r, const Flow& f, const Span& oldest) noexcept {
   return past_pieces(r, f.up.pieces, oldest.cipher_begin, oldest.cipher_end() - 1U);
 }
 
-SeqNum ack_for_server(const Resources& r, const Flow& f) noexcept {
-  if (f.down.spans.empty()) return f.down.plain_next;
-  const Span& oldest = f.down.spans.front(const_cast<Resources&>(r).spans);
-  if (f.down.pieces.empty() || oldest.plain_bytes == 0) return oldest.plain_begin;
+SeqNum ack_inside_down(const Resources& r, const Flow& f, const Span& oldest) noexcept {
   return past_pieces(r, f.down.pieces, oldest.plain_begin, oldest.plain_end() - 1U);
 }
 
@@ -46,25 +40,8 @@ SeqNum edge_for_client(const Resources& r, Flow& f) noexcept {
   return f.up.edge_shown;
 }
 
-SeqNum edge_for_server(const Resources&, Flow& f) noexcept {
-  if (f.state == FlowState::passing) return f.down.plain_next + static_cast<std::uint32_t>(f.down.client_edge - f.down.cipher_next);
-  if (f.state != FlowState::established) return f.down.plain_next;
-  SeqNum edge = f.down.plain_next;
-  const std::int32_t budget = f.down.client_edge - f.down.cipher_next;
-  const auto overhead = static_cast<std::uint32_t>(f.suite->overhead_bytes());
-  if (budget > static_cast<std::int32_t>(overhead)) {
-    const std::uint32_t fragment = f.client_tcp.mss - overhead;  // of a full segment
-    const std::uint32_t full = static_cast<std::uint32_t>(budget) / f.client_tcp.mss;
-    const std::uint32_t rest = static_cast<std::uint32_t>(budget) % f.client_tcp.mss;
-    edge += full * fragment + (rest > overhead ? rest - overhead : 0);
-  }
-  f.down.edge_shown = later(f.down.edge_shown, edge);
-  return f.down.edge_shown;
-}
-
-bool acknowledge_down(Resources& r, Flow& f, SeqNum ack) noexcept {
+bool drop_down_spans(Resources& r, Flow& f, SeqNum ack) noexcept {
   bool has_changed = false;
-  if (before(f.down.cipher_una, ack)) f.down.cipher_una = ack;
   while (!f.down.spans.empty()) {
     const Span& oldest = f.down.spans.front(r.spans);
     if (before(ack, oldest.cipher_end())) break;
@@ -77,9 +54,8 @@ bool acknowledge_down(Resources& r, Flow& f, SeqNum ack) noexcept {
   return has_changed;
 }
 
-bool acknowledge_up(Resources& r, Flow& f, SeqNum ack) noexcept {
+bool drop_up_spans(Resources& r, Flow& f, SeqNum ack) noexcept {
   bool has_changed = false;
-  if (before(f.up.plain_una, ack)) f.up.plain_una = ack;
   while (!f.up.spans.empty()) {
     const Span& oldest = f.up.spans.front(r.spans);
     if (before(ack, oldest.plain_end())) break;

@@ -6,20 +6,56 @@
 
 namespace cutwater::splice {
 
+/// The same inside of the oldest span, where pieces of it are kept.
+SeqNum ack_inside_up(const Resources& r, const Flow& f, const Span& oldest) noexcept;
+SeqNum ack_inside_down(const Resources& r, const Flow& f, const Span& oldest) noexcept;
+
 /// What the client may be told is acknowledged (I1: the server has it or we hold it; I2: a span boundary out of custody).
-SeqNum ack_for_client(const Resources& r, const Flow& f) noexcept;
+inline SeqNum ack_for_client(const Resources& r, const Flow& f) noexcept {
+  if (f.up.spans.empty()) return f.up.cipher_next;
+  const Span& oldest = f.up.spans.front(r.spans);
+  return f.up.pieces.empty() ? oldest.cipher_begin : ack_inside_up(r, f, oldest);
+}
 /// What the server may be told is acknowledged (I1: whole records the client has acknowledged).
-SeqNum ack_for_server(const Resources& r, const Flow& f) noexcept;
+inline SeqNum ack_for_server(const Resources& r, const Flow& f) noexcept {
+  if (f.down.spans.empty()) return f.down.plain_next;
+  const Span& oldest = f.down.spans.front(r.spans);
+  return f.down.pieces.empty() || oldest.plain_bytes == 0 ? oldest.plain_begin : ack_inside_down(r, f, oldest);
+}
 
 /// End of the window shown to the client, in ciphertext. Never moves back.
 SeqNum edge_for_client(const Resources& r, Flow& f) noexcept;
 /// End of the window shown to the server, in plaintext: what the client grants, less the overhead of filling it. Never moves
 /// back; what exceeds the client's window then waits in the hold queue (A14).
-SeqNum edge_for_server(const Resources& r, Flow& f) noexcept;
+inline SeqNum edge_for_server(const Resources&, Flow& f) noexcept {
+  if (f.state == FlowState::passing) return f.down.plain_next + static_cast<std::uint32_t>(f.down.client_edge - f.down.cipher_next);
+  if (f.state != FlowState::established) return f.down.plain_next;
+  SeqNum edge = f.down.plain_next;
+  const std::int32_t budget = f.down.client_edge - f.down.cipher_next;
+  const auto overhead = static_cast<std::uint32_t>(f.suite->overhead_bytes());
+  if (budget > static_cast<std::int32_t>(overhead)) {
+    const std::uint32_t fragment = f.client_tcp.mss - overhead;  // of a full segment
+    const std::uint32_t full = static_cast<std::uint32_t>(budget) / f.client_tcp.mss;
+    const std::uint32_t rest = static_cast<std::uint32_t>(budget) % f.client_tcp.mss;
+    edge += full * fragment + (rest > overhead ? rest - overhead : 0);
+  }
+  f.down.edge_shown = later(f.down.edge_shown, edge);
+  return f.down.edge_shown;
+}
+
+/// Forget the spans that end at or before it. Return: true when what the other side may be told has changed.
+bool drop_down_spans(Resources& r, Flow& f, SeqNum ack) noexcept;
+bool drop_up_spans(Resources& r, Flow& f, SeqNum ack) noexcept;
 
 /// Forgets down spans that the client has acknowledged. Returns: true when what the server may be told has changed.
-bool acknowledge_down(Resources& r, Flow& f, SeqNum ack) noexcept;
+inline bool acknowledge_down(Resources& r, Flow& f, SeqNum ack) noexcept {
+  if (before(f.down.cipher_una, ack)) f.down.cipher_una = ack;
+  return !f.down.spans.empty() && !before(ack, f.down.spans.front(r.spans).cipher_end()) && drop_down_spans(r, f, ack);
+}
 /// Forgets up spans that the server has acknowledged. Returns: true when what the client may be told has changed.
-bool acknowledge_up(Resources& r, Flow& f, SeqNum ack) noexcept;
+inline bool acknowledge_up(Resources& r, Flow& f, SeqNum ack) noexcept {
+  if (before(f.up.plain_una, ack)) f.up.plain_una = ack;
+  return !f.up.spans.empty() && !before(ack, f.up.spans.front(r.spans).plain_end()) && drop_up_spans(r, f, ack);
+}
 
 }  // namespace cutwater::splice

@@ -33,11 +33,11 @@ struct Run {
   Verdict verdict = kForward;
 };
 
-const record::ExpandedKey& open_key(Resources& r, const Flow& f) noexcept {
+[[gnu::always_inline]] inline const record::ExpandedKey& open_key(Resources& r, const Flow& f) noexcept {
   return r.keys.at({f.index, f.generation, f.up.epoch, record::KeyId::Direction::up}, *f.suite, f.up_keys);
 }
 
-void push_span(Resources& r, Flow& f, std::uint32_t record_bytes, std::uint32_t fragment_bytes) noexcept {
+[[gnu::always_inline]] inline void push_span(Resources& r, Flow& f, std::uint32_t record_bytes, std::uint32_t fragment_bytes) noexcept {
   Span& span = *f.up.spans.extend(r.spans);
   span.cipher_begin = f.up.cipher_next;
   span.plain_begin = f.up.plain_next;
@@ -52,7 +52,7 @@ void push_span(Resources& r, Flow& f, std::uint32_t record_bytes, std::uint32_t 
 }
 
 // Opens one record and says what it means. Returns: false when the run ends here (failed, or not to be taken now).
-bool open_one(Resources& r, Flow& f, MutableBytes bytes, ContentType outer, Run& run) noexcept {
+[[gnu::always_inline]] inline bool open_one(Resources& r, Flow& f, MutableBytes bytes, ContentType outer, Run& run) noexcept {
   const record::Opened opened = r.aead.open(open_key(r, f), f.up_keys, f.up.number, bytes);
   if (opened.status != record::Opened::Status::ok) {
     const Reset reason = opened.status == record::Opened::Status::bad_tag ? Reset::bad_tag : Reset::bad_record;
@@ -83,7 +83,7 @@ bool open_one(Resources& r, Flow& f, MutableBytes bytes, ContentType outer, Run&
 }
 
 // Opens the whole records of a segment in place, as far as they go.
-Run open_run(Resources& r, Flow& f, MutableBytes in) noexcept {
+[[gnu::always_inline]] inline Run open_run(Resources& r, Flow& f, MutableBytes in) noexcept {
   Run run;
   run.first = f.up.number;
   while (!in.empty()) {
@@ -101,7 +101,8 @@ Run open_run(Resources& r, Flow& f, MutableBytes in) noexcept {
       run.verdict = kConsume;
       break;
     }
-    if (!admit_header(r, f, *header)) {
+    if (const HeaderFault fault = fault_of(*f.suite, *header); fault != HeaderFault::none) {
+      fail_header(r, f, fault);
       run.verdict = kConsume;
       break;
     }
@@ -115,7 +116,7 @@ Run open_run(Resources& r, Flow& f, MutableBytes in) noexcept {
   return run;
 }
 
-Verdict cut_through(Resources& r, Flow& f, const wire::TcpOptions* heard, std::uint8_t flags, std::uint8_t traffic_class,
+[[gnu::always_inline]] inline Verdict cut_through(Resources& r, Flow& f, const wire::TcpOptions* heard, std::uint8_t flags, std::uint8_t traffic_class,
                     MutableBytes in, const port::Packet& packet) noexcept {
   const Run run = open_run(r, f, in);
   if (f.state != FlowState::established) return kConsume;
@@ -128,18 +129,16 @@ Verdict cut_through(Resources& r, Flow& f, const wire::TcpOptions* heard, std::u
   if (f.exchange != nullptr) f.exchange->take_body({run.plain, run.plain_bytes});
   r.counters.add(Count::cut_through_up_packets);
   r.counters.add(Count::plaintext_up_bytes, run.plain_bytes);
-  Outgoing out;
-  out.packet = packet;
-  out.payload = run.plain;
-  out.payload_bytes = run.plain_bytes;
-  out.seq = f.up.plain_next - run.plain_bytes;
-  out.flags = static_cast<std::uint8_t>(wire::kAck | (flags & (wire::kPsh | wire::kCwr)));
-  out.traffic_class = traffic_class;
-  out.heard = heard;
-  out.note = TraceNote::opened_in_place;
-  out.first_record = static_cast<std::int64_t>(run.first);
-  out.last_record = static_cast<std::int64_t>(run.first + run.count - 1);
-  return send_to_server(r, f, out);
+  return send_to_server(r, f, {.packet = packet,
+                               .payload = run.plain,
+                               .payload_bytes = run.plain_bytes,
+                               .seq = f.up.plain_next - run.plain_bytes,
+                               .flags = static_cast<std::uint8_t>(wire::kAck | (flags & (wire::kPsh | wire::kCwr))),
+                               .traffic_class = traffic_class,
+                               .heard = heard,
+                               .note = TraceNote::opened_in_place,
+                               .first_record = static_cast<std::int64_t>(run.first),
+                               .last_record = static_cast<std::int64_t>(run.first + run.count - 1)});
 }
 
 Verdict into_custody(Resources& r, Flow& f, std::uint8_t flags, std::uint8_t traffic_class, Bytes in) noexcept {
@@ -163,13 +162,13 @@ bool exceeds_server(const Flow& f, std::uint32_t record_bytes) noexcept {
 }
 
 // In-order ciphertext. Cut-through when nothing is in custody and the segment is whole records; otherwise custody (A11).
-Verdict take_in_order(Resources& r, Flow& f, const wire::TcpOptions* heard, std::uint8_t flags, std::uint8_t traffic_class,
+[[gnu::always_inline]] inline Verdict take_in_order(Resources& r, Flow& f, const wire::TcpOptions* heard, std::uint8_t flags, std::uint8_t traffic_class,
                       MutableBytes in, const port::Packet& packet) noexcept {
   // What is not the body of a request that is on its way is read first.
   const auto may_pass = [&] { return f.exchange->may_pass(in.size() - std::min(f.suite->overhead_bytes(), in.size())); };
   if (f.exchange != nullptr && !may_pass()) return into_custody(r, f, flags, traffic_class, in);
   if (f.custody != nullptr || exceeds_server(f, static_cast<std::uint32_t>(in.size()))) return into_custody(r, f, flags, traffic_class, in);
-  if (record::framing_of(in) == record::Framing::cut) return into_custody(r, f, flags, traffic_class, in);
+  if (!record::is_one_record(in) && record::framing_of(in) == record::Framing::cut) return into_custody(r, f, flags, traffic_class, in);
   return cut_through(r, f, heard, flags, traffic_class, in, packet);
 }
 
@@ -200,19 +199,9 @@ void drain_ahead(Resources& r, Flow& f) noexcept {
   }
 }
 
-Verdict take_payload(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
-  const SeqNum end = s.seq + s.payload_bytes;
-  if (before(s.seq, f.up.cipher_next)) {
-    const auto old_bytes = std::min(static_cast<std::uint32_t>(f.up.cipher_next - s.seq), s.payload_bytes);
-    resend_up(r, f, s, {s.payload, old_bytes});
-    if (old_bytes == s.payload_bytes || f.state != FlowState::established) return kConsume;
-    wire::Segment fresh = s;
-    fresh.seq += old_bytes;
-    fresh.payload += old_bytes;
-    fresh.payload_bytes -= old_bytes;
-    return take_payload(r, f, fresh, packet);
-  }
-  if (before(f.up.edge_shown, end)) {
+// What begins where we are, or behind it.
+[[gnu::always_inline]] inline Verdict take_fresh(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
+  if (before(f.up.edge_shown, s.seq + s.payload_bytes)) {
     owe_ack_to_client(r, f);
     return dropped(Drop::window_exceeded);
   }
@@ -226,6 +215,17 @@ Verdict take_payload(Resources& r, Flow& f, const wire::Segment& s, const port::
   if (v.action == Action::drop) owe_ack_to_client(r, f);
   if (!f.up.ahead.empty()) drain_ahead(r, f);
   return v;
+}
+
+[[gnu::noinline]] Verdict take_old(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
+  const auto old_bytes = std::min(static_cast<std::uint32_t>(f.up.cipher_next - s.seq), s.payload_bytes);
+  resend_up(r, f, s, {s.payload, old_bytes});
+  if (old_bytes == s.payload_bytes || f.state != FlowState::established) return kConsume;
+  wire::Segment fresh = s;
+  fresh.seq += old_bytes;
+  fresh.payload += old_bytes;
+  fresh.payload_bytes -= old_bytes;
+  return take_fresh(r, f, fresh, packet);
 }
 
 // A keep-alive probe on an idle flow: the server shall answer it, not we.
@@ -245,9 +245,7 @@ bool has_news_for_server(Resources& r, Flow& f, const Before& before_it, bool ha
   return f.down.spans.empty() || f.down.spans.front(r.spans).kind == Span::Kind::record;
 }
 
-}  // namespace
-
-bool take_client_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept {
+[[gnu::always_inline]] inline bool take_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept {
   if (before(f.down.cipher_next, s.ack)) {  // never sent (RFC 9293 3.10.7.4)
     owe_ack_to_client(r, f);
     return false;
@@ -271,6 +269,10 @@ bool take_client_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept {
   return true;
 }
 
+}  // namespace
+
+bool take_client_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept { return take_ack(r, f, s); }
+
 void take_marks(Flow& f, std::uint8_t flags, std::uint8_t traffic_class) noexcept {
   constexpr std::uint8_t kMarked = 3;
   if ((flags & wire::kCwr) != 0) {
@@ -282,10 +284,7 @@ void take_marks(Flow& f, std::uint8_t flags, std::uint8_t traffic_class) noexcep
 
 void take_held_ciphertext(Resources& r, Flow& f) noexcept { drain_ahead(r, f); }
 
-void go_on(Resources& r, Flow& f) noexcept {
-  const bool is_plain = f.local == nullptr && f.custody == nullptr && f.down.ahead.empty() && f.down.fin == FinState::none &&
-                        f.down.update == UpdateState::none;
-  if (is_plain) return;  // the rule: nothing below would find work, and the idle timer that stands fires too early, never too late
+void do_owed_work(Resources& r, Flow& f) noexcept {
   settle_fins(r, f);
   // A client that asked for new keys is answered now, not when the server happens to say something again.
   const bool owes_update = f.state == FlowState::established && f.down.update == UpdateState::owed && f.down.fin == FinState::none;
@@ -303,14 +302,14 @@ void go_on(Resources& r, Flow& f) noexcept {
 Verdict up(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
   const Before before_it{f.down.ack_shown, f.down.edge_shown, before(f.down.cipher_una, s.ack)};
   const std::uint64_t sent_before = r.packets_to_server;
-  if (!take_client_ack(r, f, s)) return dropped(Drop::bad_ack);
+  if (!take_ack(r, f, s)) return dropped(Drop::bad_ack);
   f.last_active = r.now;
   f.note(Flow::kEceFromClient, s.has(wire::kEce));
   const bool is_keep_alive = s.payload_bytes == 0 && !s.has(wire::kFin) && s.seq + 1U == f.up.cipher_next &&
                              f.custody == nullptr && f.up.spans.empty();
   if (is_keep_alive) return f.link == ServerLink::up ? pass_keep_alive(r, f, s) : owe_ack_to_client(r, f), kConsume;
   Verdict v = kConsume;
-  if (s.payload_bytes != 0) v = take_payload(r, f, s, packet);
+  if (s.payload_bytes != 0) v = before(s.seq, f.up.cipher_next) ? take_old(r, f, s, packet) : take_fresh(r, f, s, packet);
   if (f.state != FlowState::established && f.state != FlowState::lingering) return v;
   if (s.has(wire::kFin)) {
     if (s.seq + s.payload_bytes == f.up.cipher_next && f.up.end != UpEnd::finished) take_client_fin(r, f);

@@ -25,7 +25,13 @@ void take_held_ciphertext(Resources& r, Flow& f) noexcept;
 /// that goes on (RFC 3168 6.1.3).
 void take_marks(Flow& f, std::uint8_t flags, std::uint8_t traffic_class) noexcept;
 
-/// Everything that became possible by an acknowledgement: sealing what was held, sending what was owed.
-void go_on(Resources& r, Flow& f) noexcept;
+/// Does what may have become possible: sealing what was held, sending what was owed.
+void do_owed_work(Resources& r, Flow& f) noexcept;
+/// Everything that became possible by a segment. The rule: nothing, and the idle timer that stands fires too early, never too late.
+inline void go_on(Resources& r, Flow& f) noexcept {
+  const bool is_plain = f.local == nullptr && f.custody == nullptr && f.down.ahead.empty() && f.down.fin == FinState::none &&
+                        f.down.update == UpdateState::none;
+  if (!is_plain) do_owed_work(r, f);
+}
 
 }  // namespace cutwater::splice

@@ -9,10 +9,8 @@
 
 namespace cutwater::wire {
 
-/// One's complement sum of the bytes, folded to 32 bits, in the machine's own byte order. Odd lengths are padded with zero.
-/// Cost: one pass; AVX-512 or AVX2 where the machine has it.
-std::uint32_t sum(Bytes bytes) noexcept;
-/// The same of a few bytes, whose preparation would cost more than adding them; not folded.
+/// One's complement sum of the bytes in 32-bit words, in the machine's own byte order, not folded. Odd lengths are padded with zero.
+/// For a few bytes, whose preparation would cost more than adding them.
 inline std::uint64_t sum_words(const std::uint8_t* p, std::size_t n) noexcept {
   std::uint64_t s = 0;
   for (; n >= 4; p += 4, n -= 4) {
@@ -28,12 +26,18 @@ inline std::uint64_t sum_words(const std::uint8_t* p, std::size_t n) noexcept {
   return s;
 }
 
-/// One way to add up bytes: a sum that folds to theirs. `sum` takes the first of those this machine can run.
+/// One way to add up bytes: a sum that folds to theirs, at most 2^63.
+using Sum = std::uint64_t (*)(const std::uint8_t* p, std::size_t n) noexcept;
 struct SumVariant {
   const char* name;
-  std::uint64_t (*sum)(const std::uint8_t* p, std::size_t n) noexcept;
+  Sum sum;
 };
+/// Those this machine can run, the fastest first.
 std::span<const SumVariant> runnable_sums() noexcept;
+extern const Sum fastest_sum;
+
+/// The same of a packet's bytes. Cost: one pass; AVX-512 or AVX2 where the machine has it.
+inline std::uint64_t sum(Bytes bytes) noexcept { return fastest_sum(bytes.data(), bytes.size()); }
 
 /// The same by the definition, two bytes at a time: the golden model of the tests.
 std::uint32_t sum_slow(Bytes bytes) noexcept;
@@ -46,8 +50,16 @@ constexpr std::uint16_t fold(std::uint64_t s) noexcept {
   return static_cast<std::uint16_t>(~(half >> 16));
 }
 
-/// The pseudo header's share (RFC 9293 3.1, RFC 8200 8.1) for `segment_bytes` of TCP header and payload.
-std::uint64_t pseudo_header_sum(const IpAddress& source, const IpAddress& destination, std::uint8_t protocol,
-                                std::uint32_t segment_bytes) noexcept;
+/// The pseudo header's share (RFC 9293 3.1, RFC 8200 8.1) but for the addresses, for `segment_bytes` of header and payload.
+inline std::uint64_t pseudo_tail_sum(std::uint8_t protocol, std::uint32_t segment_bytes) noexcept {
+  return std::uint64_t{__builtin_bswap32(segment_bytes)} + (std::uint32_t{protocol} << 24);
+}
+inline std::uint64_t pseudo_header_sum(const IpAddress& source, const IpAddress& destination, std::uint8_t protocol,
+                                       std::uint32_t segment_bytes) noexcept {
+  // The mapped prefix of an IPv4 address would count twice 0xffff, which is zero in one's complement; it is left out for clarity.
+  const std::uint64_t tail = pseudo_tail_sum(protocol, segment_bytes);
+  if (source.is_v4()) return tail + sum_words(source.v4(), 4) + sum_words(destination.v4(), 4);
+  return tail + sum_words(source.bytes.data(), 16) + sum_words(destination.bytes.data(), 16);
+}
 
 }  // namespace cutwater::wire

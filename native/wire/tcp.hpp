@@ -99,6 +99,9 @@ struct Header {
 std::uint8_t* emit(const Header& header, std::uint8_t* payload, std::uint32_t payload_bytes) noexcept;
 
 /// Bytes the options will take, padded to four.
-std::size_t option_bytes(const TcpOptions& options) noexcept;
+inline std::size_t option_bytes(const TcpOptions& o) noexcept {
+  return (o.mss != 0 ? 4U : 0U) + (o.window_scale >= 0 ? 4U : 0U) + (o.has_sack_permitted ? 4U : 0U) +
+         (o.has_timestamps ? 12U : 0U) + (o.sack_count != 0 ? 4U + 8U * o.sack_count : 0U);
+}
 
 }  // namespace cutwater::wire
