@@ -1,6 +1,7 @@
 #include "splice/down.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "http/exchange.hpp"
 #include "splice/close.hpp"
@@ -78,9 +79,9 @@ std::uint32_t held_in_order(const Resources& r, const Flow& f, std::uint32_t lim
 }
 
 Verdict hold(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
-  const std::uint8_t promised = s.seq != f.down.plain_next + held_in_order(r, f, ~0U) ? Held::kPromised : 0;
   const Held held{.begin = s.seq, .bytes = s.payload_bytes, .data = s.payload, .chunk = packet.chunk,
-                  .flags = static_cast<std::uint8_t>((s.flags & (wire::kPsh | wire::kFin | wire::kCwr)) | promised), .traffic_class = s.traffic_class};
+                  .flags = static_cast<std::uint8_t>(s.flags & (wire::kPsh | wire::kFin | wire::kCwr)), .traffic_class = s.traffic_class,
+                  .ts_echo = s.options.ts_echo};
   if (r.chunks.free_chunks() <= r.chunks.capacity() / 4 || !f.down.ahead.insert(r.held, held)) return dropped(Drop::reassembly_full);
   r.counters.add(Count::held_down_packets);
   return kHold;
@@ -98,10 +99,26 @@ void hold_in_gaps(Resources& r, Flow& f, const wire::Segment& s, SeqNum at) noex
     const auto bytes = static_cast<std::uint32_t>(end - at);
     std::memcpy(copy, s.payload + (at - s.seq), bytes);
     const Held held{.begin = at, .bytes = bytes, .data = copy, .chunk = packet.chunk,
-                    .flags = static_cast<std::uint8_t>(s.flags & wire::kPsh), .traffic_class = s.traffic_class};
+                    .flags = static_cast<std::uint8_t>(s.flags & wire::kPsh), .traffic_class = s.traffic_class,
+                    .ts_echo = s.options.ts_echo};
     if (!f.down.ahead.insert(r.held, held)) return r.chunks.put(packet.chunk);
     r.counters.add(Count::held_down_packets);
   }
+}
+
+// Behind a gap the client would sit on an acknowledgement until its timer ends (RFC 1122 4.2.3.2): it gets the newest byte again,
+// which it answers at once (RFC 9293 3.10.7.4). The byte is the last of a tag, and has been sent before.
+void ask_client(Resources& r, Flow& f) noexcept {
+  if (f.down.spans.empty()) return;
+  const Span& newest = f.down.spans.back(r.spans);
+  if (newest.kind != Span::Kind::record || newest.cipher_end() != f.down.cipher_next) return;
+  Outgoing out;
+  out.seq = f.down.cipher_next - 1U;
+  out.payload_bytes = 1;
+  out.note = TraceNote::resealed;
+  if (!take_packet(r, out.packet, out.payload)) return;
+  *out.payload = newest.tag.back();
+  (void)send_to_client(r, f, out);
 }
 
 // What begins where we are, or behind it.
@@ -127,15 +144,16 @@ void hold_in_gaps(Resources& r, Flow& f, const wire::Segment& s, SeqNum at) noex
   const SeqNum end = s.seq + s.payload_bytes;
   const bool is_twice = f.down.ahead.has(r.held, s.seq, end);
   const Verdict v = hold(r, f, s, packet);
-  if (!is_gap) hold_in_gaps(r, f, s, s.seq);
-  // At once, one for one: the server counts them (RFC 5681 4.2).
-  if (is_gap) ack_server(r, f, nullptr, is_twice ? std::optional(wire::SackBlock{s.seq, end}) : std::nullopt);
-  else owe_ack_to_server(r, f);
+  if (!is_gap) hold_in_gaps(r, f, s, s.seq), owe_ack_to_server(r, f);
+  else if (is_twice) tell_of_held(r, f, nullptr, wire::SackBlock{s.seq, end});
+  else if (f.down.spans.empty() || !f.has(Flow::kServerSack)) tell_of_held(r, f, nullptr);  // at once, one for one: it counts them (RFC 5681 4.2)
+  else if (f.untold != 0xff && std::has_single_bit(++f.untold)) ask_client(r, f);
   return v;
 }
 
 [[gnu::noinline]] Verdict take_old(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
   const auto old_bytes = std::min(static_cast<std::uint32_t>(f.down.plain_next - s.seq), s.payload_bytes);
+  if (f.untold != 0) tell_of_held(r, f, nullptr);  // it has waited long enough
   resend_down(r, f, s, {s.payload, old_bytes});
   if (old_bytes == s.payload_bytes || f.state != FlowState::established) return kConsume;
   wire::Segment fresh = s;
@@ -145,10 +163,12 @@ void hold_in_gaps(Resources& r, Flow& f, const wire::Segment& s, SeqNum at) noex
   return take_fresh(r, f, fresh, packet);
 }
 
-// Copies held plaintext, from the front, into `out`. Returns: bytes taken; flags and class of what they came from.
+// Copies held plaintext, from the front, into `out`. Returns: bytes taken; flags, class and echo of what they came from. The echo is the
+// segment's own: with a newer one the client would take the time to us for its round trip, and let its window grow by that.
 struct Gathered {
   std::uint32_t bytes = 0;
   std::uint8_t flags = 0, traffic_class = 0;
+  std::uint32_t ts_echo = 0;
 };
 Gathered gather_held(Resources& r, Flow& f, std::uint8_t* out, std::uint32_t limit) noexcept {
   Gathered got;
@@ -159,6 +179,7 @@ Gathered gather_held(Resources& r, Flow& f, std::uint8_t* out, std::uint32_t lim
     const std::uint32_t n = std::min(front.bytes, limit - got.bytes);
     std::memcpy(out + got.bytes, front.data, n);
     got.bytes += n;
+    got.ts_echo = front.ts_echo;
     if ((got.traffic_class & kMarked) != kMarked) got.traffic_class = front.traffic_class;  // one mark marks the record
     if (n < front.bytes) {
       f.down.ahead.trim_front(r.held, n);
@@ -217,33 +238,59 @@ void pass_keep_alive(Resources& r, Flow& f, const wire::Segment& s) noexcept {
   if (take_packet(r, out.packet, out.payload)) (void)send_to_client(r, f, out);
 }
 
+// Seals what lies in order at the front of the hold queue, one record. Returns: false when there is nothing, or it must wait.
+bool seal_front(Resources& r, Flow& f) noexcept {
+  f.down.ahead.drop_before(r.held, f.down.plain_next);
+  if (f.down.ahead.empty() || f.down.ahead.front(r.held).begin != f.down.plain_next) return false;
+  change_down_keys_if_due(r, f);
+  const std::uint32_t wanted = held_in_order(r, f, max_fragment(f));
+  const std::uint32_t limit = std::min(wanted, admitted(f));
+  // A record cut to a small window only when nothing is on its way that would open it (RFC 9293 3.8.6.2.1).
+  const bool is_silly = limit < wanted && !f.down.spans.empty();
+  if (limit == 0 || is_silly || !f.down.spans.has_room(r.spans)) return false;
+  port::Packet packet;
+  std::uint8_t* payload = nullptr;
+  if (!take_packet(r, packet, payload)) return false;
+  payload += f.suite->front_bytes();
+  const Gathered got = gather_held(r, f, payload, limit);
+  if (f.exchange != nullptr && !f.exchange->take_answer({payload, got.bytes})) return r.chunks.put(packet.chunk), false;
+  send_local(r, f);
+  const Sealed sealed = seal_next(r, f, payload, got.bytes);
+  if (sealed.record_bytes == 0) {
+    r.chunks.put(packet.chunk);
+    reset_both(r, f, Reset::bad_record);
+    return false;
+  }
+  wire::TcpOptions heard;
+  heard.has_timestamps = f.has(Flow::kServerTimestamps);
+  heard.ts_echo = got.ts_echo;
+  (void)send_sealed(r, f, sealed, packet, got.flags, got.traffic_class, &heard);
+  if ((got.flags & wire::kFin) != 0) take_server_fin(r, f);
+  return true;
+}
+
 }  // namespace
 
-void seal_held(Resources& r, Flow& f) noexcept {
-  while (f.state == FlowState::established && f.down.fin == FinState::none && !f.down.ahead.empty()) {
-    f.down.ahead.drop_before(r.held, f.down.plain_next);
-    if (f.down.ahead.empty() || f.down.ahead.front(r.held).begin != f.down.plain_next) return;
-    change_down_keys_if_due(r, f);
-    const std::uint32_t wanted = held_in_order(r, f, max_fragment(f));
-    const std::uint32_t limit = std::min(wanted, admitted(f));
-    // A record cut to a small window only when nothing is on its way that would open it (RFC 9293 3.8.6.2.1).
-    const bool is_silly = limit < wanted && !f.down.spans.empty();
-    if (limit == 0 || is_silly || !f.down.spans.has_room(r.spans)) return;
-    port::Packet packet;
-    std::uint8_t* payload = nullptr;
-    if (!take_packet(r, packet, payload)) return;
-    payload += f.suite->front_bytes();
-    const Gathered got = gather_held(r, f, payload, limit);
-    if (f.exchange != nullptr && !f.exchange->take_answer({payload, got.bytes})) return r.chunks.put(packet.chunk);
-    send_local(r, f);
-    const Sealed sealed = seal_next(r, f, payload, got.bytes);
-    if (sealed.record_bytes == 0) {
-      r.chunks.put(packet.chunk);
-      return reset_both(r, f, Reset::bad_record);
-    }
-    (void)send_sealed(r, f, sealed, packet, got.flags, got.traffic_class, nullptr);
-    if ((got.flags & wire::kFin) != 0) take_server_fin(r, f);
+void tell_of_held(Resources& r, Flow& f, const wire::TcpOptions* heard, std::optional<wire::SackBlock> twice) noexcept {
+  constexpr std::uint32_t kRunsTold = 3;  // by one acknowledgement, beside timestamps
+  f.untold = 0;
+  bool has_told = false;
+  while (f.down.ahead.promise_behind(r.held, f.down.plain_next, kRunsTold)) {
+    ack_server(r, f, heard);
+    has_told = true;
   }
+  if (twice || !has_told) ack_server(r, f, heard, twice);
+}
+
+void seal_held(Resources& r, Flow& f) noexcept {
+  bool was_promised = false;
+  while (f.state == FlowState::established && f.down.fin == FinState::none && !f.down.ahead.empty()) {
+    const bool is_promised = f.down.ahead.front(r.held).is_promised();
+    if (!seal_front(r, f)) break;
+    was_promised |= is_promised;
+  }
+  if (f.down.ahead.empty()) f.untold = 0;
+  if (was_promised && f.state == FlowState::established) ask_client(r, f);
 }
 
 Verdict down(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {

@@ -12,6 +12,10 @@ namespace cutwater::splice {
 /// Takes one valid segment of the server. The packet's chunk follows the verdict.
 Verdict down(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept;
 
+/// Tells the server of all that lies behind a gap, by acknowledgements with SACK, as many as its runs take. `heard`, `twice`: as in
+/// ack_server().
+void tell_of_held(Resources& r, Flow& f, const wire::TcpOptions* heard, std::optional<wire::SackBlock> twice = {}) noexcept;
+
 /// Seals what is held in order, as far as the client's window admits it.
 void seal_held(Resources& r, Flow& f) noexcept;
 

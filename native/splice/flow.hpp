@@ -127,6 +127,7 @@ struct Flow {
   std::uint8_t owed_acks = 0;          // kAckClient, kAckServer, kDuplicate: settled when the burst ends
   std::uint8_t answered_at = 0;        // when a segment that moves nothing was last answered, in quarter seconds modulo 256
   ServerLink link = ServerLink::none;
+  std::uint8_t untold = 0;             // segments behind a gap of which the server is told when the client has answered; stays at 255
   std::uint16_t option_flags = 0;      // which end agreed on timestamps and SACK; what is to be told of congestion (RFC 3168)
   std::uint16_t max_fragment_bytes = 16384;
   MacAddress client_mac{};

@@ -156,4 +156,26 @@ void Reassembly::clear(HeldPool& pool) noexcept {
   while (!empty()) pool.chunks_.put(pop_front(pool).chunk);
 }
 
+bool Reassembly::promise_behind(HeldPool& pool, SeqNum next, std::uint32_t runs) noexcept {
+  SeqNum run_end = next;
+  bool has_promised = false;
+  for (std::uint32_t i = head_; i != HeldPool::kNone; i = pool.held_[i].next) {
+    Held& held = pool.held_[i];
+    if (held.begin == next) {
+      next = held.end();
+      continue;
+    }
+    if (held.is_promised()) continue;
+    if (!has_promised || held.begin != run_end) {
+      if (runs == 0) break;
+      --runs;
+    }
+    has_promised = true;
+    run_end = held.end();
+    held.flags |= Held::kPromised;
+    held.arrival = arrivals_++;
+  }
+  return has_promised;
+}
+
 }  // namespace cutwater::splice

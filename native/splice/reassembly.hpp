@@ -19,10 +19,11 @@ struct Held {
   port::ChunkId chunk = port::kNoChunk;
   std::uint8_t flags = 0;          // FIN and PSH of the segment it came in, and kPromised
   std::uint8_t traffic_class = 0;
-  std::uint16_t arrival = 0;       // counts the segments of its flow and direction, modulo 2^16: which of two came later
+  std::uint16_t arrival = 0;       // counts the segments of its flow and direction, modulo 2^16: which of two came, or was promised, later
   std::uint32_t next = ~0U;
+  std::uint32_t ts_echo = 0;       // what its timestamp echoed, if its sender has timestamps
 
-  /// It came behind a gap, so its sender was told of it by SACK, and may never send it again (RFC 2018 8).
+  /// It came behind a gap, and its sender was told of it by SACK: it may never send it again (RFC 2018 8).
   static constexpr std::uint8_t kPromised = 0x20;
 
   [[nodiscard]] SeqNum end() const noexcept { return begin + bytes; }
@@ -74,6 +75,9 @@ class Reassembly {
   /// Gives back everything that ends at or before `limit`, and cuts what crosses it.
   void drop_before(HeldPool& pool, SeqNum limit) noexcept;
   void clear(HeldPool& pool) noexcept;
+  /// Marks as promised, and as the newest, the first `runs` runs that are not yet and lie behind a gap: neither begin at `next` nor
+  /// continue what does. Returns: whether there was one.
+  bool promise_behind(HeldPool& pool, SeqNum next, std::uint32_t runs) noexcept;
   /// Calls visit(segment) in order until it returns false.
   template <class Visit>
   void each(const HeldPool& pool, Visit&& visit) const noexcept {

@@ -126,6 +126,7 @@ void add_held(const Resources& r, const Reassembly& ahead, SeqNum next, Blocks& 
     count = std::min(count + 1, newest.size() - 1);
   };
   ahead.each(r.held, [&](const Held& held) {
+    if (!held.is_promised()) return true;
     const Run one{{held.begin, held.end()}, held.arrival};
     if (held.begin != run.block.end) {
       close_run();

@@ -70,6 +70,8 @@ class SpanMap {
   }
   [[nodiscard]] Span& front(SpanPool& pool) const noexcept { return pool.blocks_[head_].spans[first_]; }
   [[nodiscard]] const Span& front(const SpanPool& pool) const noexcept { return pool.blocks_[head_].spans[first_]; }
+  /// The newest. Requires: not empty.
+  [[nodiscard]] const Span& back(const SpanPool& pool) const noexcept { return pool.blocks_[tail_].spans[last_ - 1U]; }
   void pop_front(SpanPool& pool) noexcept {
     --count_;
     ++first_;

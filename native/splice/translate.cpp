@@ -17,6 +17,17 @@ SeqNum past_pieces(const Resources& r, const Reassembly& pieces, SeqNum begin, S
 
 }  // namespace
 
+// What is kept behind a gap takes our room and not the client's, so the window goes on by as much. A receiver that had it in its own
+// buffer would let that grow (Linux does); without it a server soon has nothing left to send that would tell it, by a SACK, that its
+// resend was lost too, and waits for its timer. Only where windows that move do not hide repeated acknowledgements (RFC 5681 2).
+SeqNum edge_past_gap(const Resources& r, const Flow& f, SeqNum edge, std::uint32_t fragment) noexcept {
+  const bool is_crowded = r.chunks.free_chunks() <= r.chunks.capacity() / 2;
+  const bool is_gap = f.down.ahead.front(r.held).begin != f.down.plain_next;
+  if (!is_gap || is_crowded || !f.has(Flow::kServerSack)) return edge;
+  const SeqNum most = f.down.plain_next + Reassembly::kMaxSegments / 2 * fragment;
+  return later(edge, earlier(edge + f.down.ahead.size() * fragment, most));
+}
+
 SeqNum ack_inside_up(const Resources& r, const Flow& f, const Span& oldest) noexcept {
   return past_pieces(r, f.up.pieces, oldest.cipher_begin, oldest.cipher_end() - 1U);
 }

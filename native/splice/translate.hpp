@@ -25,20 +25,23 @@ inline SeqNum ack_for_server(const Resources& r, const Flow& f) noexcept {
 
 /// End of the window shown to the client, in ciphertext. Never moves back.
 SeqNum edge_for_client(const Resources& r, Flow& f) noexcept;
+/// The end of the server's window while something is kept: behind a gap it goes on by as much, to a limit. Requires: `ahead` not empty.
+SeqNum edge_past_gap(const Resources& r, const Flow& f, SeqNum edge, std::uint32_t fragment) noexcept;
 /// End of the window shown to the server, in plaintext: what the client grants, less the overhead of filling it. Never moves
 /// back; what exceeds the client's window then waits in the hold queue (A14).
-inline SeqNum edge_for_server(const Resources&, Flow& f) noexcept {
+inline SeqNum edge_for_server(const Resources& r, Flow& f) noexcept {
   if (f.state == FlowState::passing) return f.down.plain_next + static_cast<std::uint32_t>(f.down.client_edge - f.down.cipher_next);
   if (f.state != FlowState::established) return f.down.plain_next;
   SeqNum edge = f.down.plain_next;
   const std::int32_t budget = f.down.client_edge - f.down.cipher_next;
   const auto overhead = static_cast<std::uint32_t>(f.suite->overhead_bytes());
+  const std::uint32_t fragment = f.client_tcp.mss - overhead;  // of a full segment
   if (budget > static_cast<std::int32_t>(overhead)) {
-    const std::uint32_t fragment = f.client_tcp.mss - overhead;  // of a full segment
     const std::uint32_t full = static_cast<std::uint32_t>(budget) / f.client_tcp.mss;
     const std::uint32_t rest = static_cast<std::uint32_t>(budget) % f.client_tcp.mss;
     edge += full * fragment + (rest > overhead ? rest - overhead : 0);
   }
+  if (!f.down.ahead.empty()) edge = edge_past_gap(r, f, edge, fragment);
   f.down.edge_shown = later(f.down.edge_shown, edge);
   return f.down.edge_shown;
 }

@@ -174,7 +174,7 @@ bool exceeds_server(const Flow& f, std::uint32_t record_bytes) noexcept {
 
 Verdict hold_ahead(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
   const Held held{.begin = s.seq, .bytes = s.payload_bytes, .data = s.payload, .chunk = packet.chunk,
-                  .flags = static_cast<std::uint8_t>(s.flags & (wire::kPsh | wire::kFin | wire::kCwr)), .traffic_class = s.traffic_class};
+                  .flags = static_cast<std::uint8_t>((s.flags & (wire::kPsh | wire::kFin | wire::kCwr)) | Held::kPromised), .traffic_class = s.traffic_class};
   const bool is_kept = s.payload_bytes != 0 && r.chunks.free_chunks() > r.chunks.capacity() / 4 && f.up.ahead.insert(r.held, held);
   if (is_kept) r.counters.add(Count::held_up_packets);
   const bool is_twice = !is_kept && s.payload_bytes != 0 && f.up.ahead.has(r.held, s.seq, s.seq + s.payload_bytes);
@@ -243,6 +243,15 @@ bool has_news_for_server(Resources& r, Flow& f, const Before& before_it, bool ha
   if (ack_for_server(r, f) != before_it.ack || edge_for_server(r, f) != before_it.edge) return true;
   if (has_payload || before_it.has_advanced) return false;
   return f.down.spans.empty() || f.down.spans.front(r.spans).kind == Span::Kind::record;
+}
+
+// It has the newest byte, so whatever lacks before that has been reported too.
+bool has_answered_all(const Flow& f, const wire::Segment& s) noexcept {
+  if (f.down.spans.empty()) return true;
+  for (std::size_t i = 0; i < s.options.sack_count; ++i) {
+    if (s.options.sack[i].end == f.down.cipher_next) return true;
+  }
+  return false;
 }
 
 [[gnu::always_inline]] inline bool take_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept {
@@ -317,7 +326,9 @@ Verdict up(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& pa
   }
   if (f.state == FlowState::free) return v;
   go_on(r, f);
-  if (f.state == FlowState::free || r.packets_to_server != sent_before) return v;
+  if (f.state == FlowState::free) return v;
+  if (f.untold != 0 && has_answered_all(f, s)) return tell_of_held(r, f, &s.options), v;
+  if (r.packets_to_server != sent_before) return v;
   if (has_news_for_server(r, f, before_it, s.payload_bytes != 0)) ack_server(r, f, &s.options);
   return v;
 }
