@@ -154,6 +154,7 @@ void ask_client(Resources& r, Flow& f) noexcept {
 [[gnu::noinline]] Verdict take_old(Resources& r, Flow& f, const wire::Segment& s, const port::Packet& packet) noexcept {
   const auto old_bytes = std::min(static_cast<std::uint32_t>(f.down.plain_next - s.seq), s.payload_bytes);
   if (f.untold != 0) tell_of_held(r, f, nullptr);  // it has waited long enough
+  if (!f.down.spans.empty()) f.down.spans.front(r.spans).promised = Span::Promised::no;
   resend_down(r, f, s, {s.payload, old_bytes});
   if (old_bytes == s.payload_bytes || f.state != FlowState::established) return kConsume;
   wire::Segment fresh = s;
@@ -169,10 +170,11 @@ struct Gathered {
   std::uint32_t bytes = 0;
   std::uint8_t flags = 0, traffic_class = 0;
   std::uint32_t ts_echo = 0;
+  bool is_promised = false;
 };
 Gathered gather_held(Resources& r, Flow& f, std::uint8_t* out, std::uint32_t limit) noexcept {
   Gathered got;
-  const bool is_promised = f.down.ahead.front(r.held).is_promised();
+  const bool is_promised = got.is_promised = f.down.ahead.front(r.held).is_promised();
   while (got.bytes < limit && !f.down.ahead.empty()) {
     const Held& front = f.down.ahead.front(r.held);
     if (front.begin != f.down.plain_next + got.bytes || front.is_promised() != is_promised) break;
@@ -255,12 +257,14 @@ bool seal_front(Resources& r, Flow& f) noexcept {
   const Gathered got = gather_held(r, f, payload, limit);
   if (f.exchange != nullptr && !f.exchange->take_answer({payload, got.bytes})) return r.chunks.put(packet.chunk), false;
   send_local(r, f);
+  const bool goes_on = !f.down.spans.empty() && f.down.spans.back(r.spans).promised != Span::Promised::no;
   const Sealed sealed = seal_next(r, f, payload, got.bytes);
   if (sealed.record_bytes == 0) {
     r.chunks.put(packet.chunk);
     reset_both(r, f, Reset::bad_record);
     return false;
   }
+  if (got.is_promised) f.down.spans.back(r.spans).promised = goes_on ? Span::Promised::further : Span::Promised::first;
   wire::TcpOptions heard;
   heard.has_timestamps = f.has(Flow::kServerTimestamps);
   heard.ts_echo = got.ts_echo;

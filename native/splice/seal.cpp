@@ -42,6 +42,7 @@ Sealed seal_next(Resources& r, Flow& f, std::uint8_t* fragment, std::uint32_t fr
   span.number = out.number;
   span.kind = Span::Kind::record;
   span.epoch = f.down.epoch;
+  span.promised = Span::Promised::no;
   std::memcpy(span.tag.data(), out.record + out.record_bytes - record::kTagBytes, record::kTagBytes);
   f.down.cipher_next += out.record_bytes;
   f.down.plain_next += fragment_bytes;

@@ -14,11 +14,14 @@ namespace cutwater::splice {
 
 struct Span {
   enum class Kind : std::uint8_t { record, local };
+  /// Whether the sender was told of it by SACK before it lay in order, and whether what lies before it was, too.
+  enum class Promised : std::uint8_t { no, first, further };
   SeqNum cipher_begin, plain_begin;
   std::uint32_t cipher_bytes = 0, plain_bytes = 0;
   std::uint64_t number = 0;             // record number under the key of `epoch`
   Kind kind = Kind::record;
   std::uint8_t epoch = 0;
+  Promised promised = Promised::no;     // down
   std::array<std::uint8_t, 16> tag{};   // down: compared before a record is sent again (I3)
 
   [[nodiscard]] SeqNum cipher_end() const noexcept { return cipher_begin + cipher_bytes; }
@@ -71,6 +74,7 @@ class SpanMap {
   [[nodiscard]] Span& front(SpanPool& pool) const noexcept { return pool.blocks_[head_].spans[first_]; }
   [[nodiscard]] const Span& front(const SpanPool& pool) const noexcept { return pool.blocks_[head_].spans[first_]; }
   /// The newest. Requires: not empty.
+  [[nodiscard]] Span& back(SpanPool& pool) const noexcept { return pool.blocks_[tail_].spans[last_ - 1U]; }
   [[nodiscard]] const Span& back(const SpanPool& pool) const noexcept { return pool.blocks_[tail_].spans[last_ - 1U]; }
   void pop_front(SpanPool& pool) noexcept {
     --count_;

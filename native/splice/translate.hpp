@@ -9,6 +9,12 @@ namespace cutwater::splice {
 /// The same inside of the oldest span, where pieces of it are kept.
 SeqNum ack_inside_up(const Resources& r, const Flow& f, const Span& oldest) noexcept;
 SeqNum ack_inside_down(const Resources& r, const Flow& f, const Span& oldest) noexcept;
+/// What the server may be told while the client has yet to acknowledge all of what it was promised.
+inline SeqNum ack_before_promised(const Flow& f, const Span& oldest) noexcept {
+  // An acknowledgement that ends where something was promised looks as if the promise were broken: the server resends all of it
+  // (RFC 2018 8; Linux after 10 ms). So the last byte before it is kept back until the client has the whole.
+  return oldest.promised == Span::Promised::first ? later(f.down.ack_shown, oldest.plain_begin - 1U) : f.down.ack_shown;
+}
 
 /// What the client may be told is acknowledged (I1: the server has it or we hold it; I2: a span boundary out of custody).
 inline SeqNum ack_for_client(const Resources& r, const Flow& f) noexcept {
@@ -20,6 +26,7 @@ inline SeqNum ack_for_client(const Resources& r, const Flow& f) noexcept {
 inline SeqNum ack_for_server(const Resources& r, const Flow& f) noexcept {
   if (f.down.spans.empty()) return f.down.plain_next;
   const Span& oldest = f.down.spans.front(r.spans);
+  if (oldest.promised != Span::Promised::no) return ack_before_promised(f, oldest);
   return f.down.pieces.empty() || oldest.plain_bytes == 0 ? oldest.plain_begin : ack_inside_down(r, f, oldest);
 }
 

@@ -254,6 +254,14 @@ bool has_answered_all(const Flow& f, const wire::Segment& s) noexcept {
   return false;
 }
 
+// The client lacks some of what the server was promised (or has it in another order): the server shall see where.
+void show_hole(Resources& r, Flow& f, const wire::Segment& s) noexcept {
+  if (f.down.spans.empty()) return;
+  for (std::size_t i = 0; i < s.options.sack_count; ++i) {
+    if (before(s.ack, s.options.sack[i].begin)) f.down.spans.front(r.spans).promised = Span::Promised::no;
+  }
+}
+
 [[gnu::always_inline]] inline bool take_ack(Resources& r, Flow& f, const wire::Segment& s) noexcept {
   if (before(f.down.cipher_next, s.ack)) {  // never sent (RFC 9293 3.10.7.4)
     owe_ack_to_client(r, f);
@@ -270,6 +278,7 @@ bool has_answered_all(const Flow& f, const wire::Segment& s) noexcept {
   const bool is_same_edge = edge == f.down.client_edge;
   f.down.client_edge = edge;
   acknowledge_down(r, f, s.ack);
+  if (s.options.sack_count != 0) show_hole(r, f, s);
   if (f.local != nullptr) {
     f.local->note_window(s.window == 0);
     if (is_duplicate && is_same_edge) f.local->on_duplicate(s.ack, r.now);

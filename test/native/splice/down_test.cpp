@@ -214,6 +214,48 @@ TEST_CASE("A7: what came behind a gap is told when the client has answered what 
   CHECK_FALSE(rig.client.is_contradicted);
 }
 
+TEST_CASE("A7: no acknowledgement ends where something was promised by SACK, unless the client lacks some of it or the server resends") {
+  constexpr std::size_t kFull = 1438, kRecord = kFull + 22;
+  enum class Meanwhile { nothing, client_lacks, server_resends };
+  for (const Meanwhile meanwhile : {Meanwhile::nothing, Meanwhile::client_lacks, Meanwhile::server_resends}) {
+    CAPTURE(static_cast<int>(meanwhile));
+    PathRig rig;
+    rig.establish();
+    const std::size_t at = rig.server_writes(5 * kFull);
+    rig.server_sends(at, kFull);
+    rig.client_acks();
+    for (const std::size_t i : {2U, 3U}) rig.server_sends(at + i * kFull, kFull);
+    REQUIRE(rig.to_server.back().segment.options.sack_count == 1);
+    rig.server_sends(at + kFull, kFull);
+    rig.server_sends(at + 4 * kFull, kFull);
+    rig.clear();
+    // The client has what filled the gap, and then the first of the two that were promised.
+    const auto acks_but = [&](std::size_t records, std::size_t sacked = 0) {
+      sim::Segment ack = rig.client.segment(rig.client.out.size(), 0);
+      const std::uint32_t end = ack.ack;
+      ack.ack -= static_cast<std::uint32_t>(records * kRecord);
+      if (sacked != 0) {
+        ack.options.sack_count = 1;
+        ack.options.sacks[0] = {end - static_cast<std::uint32_t>(sacked * kRecord), end};
+      }
+      rig.send(Side::client, ack);
+    };
+    acks_but(3);
+    REQUIRE(rig.to_server.size() == 1);
+    CHECK(rig.to_server.back().segment.ack == rig.server.seq_at(at + 2 * kFull) - 1U);
+    acks_but(2);
+    CHECK(rig.to_server.back().segment.ack == rig.server.seq_at(at + 2 * kFull) - 1U);
+    if (meanwhile == Meanwhile::client_lacks) acks_but(2, 1);
+    if (meanwhile == Meanwhile::server_resends) rig.server_sends(at + 2 * kFull - 1, 1);
+    if (meanwhile != Meanwhile::nothing) CHECK(rig.to_server.back().segment.ack == rig.server.seq_at(at + 3 * kFull));
+    acks_but(1);
+    CHECK(rig.to_server.back().segment.ack == rig.server.seq_at(at + 4 * kFull));
+    acks_but(0);
+    CHECK(rig.to_server.back().segment.ack == rig.server.seq_at(at + 5 * kFull));
+    CHECK(rig.client_reads() == PathRig::pattern(5 * kFull));
+  }
+}
+
 TEST_CASE("A7: each run behind a gap is told of, with as many acknowledgements as that takes") {
   PathRig rig({.has_timestamps = true});
   rig.establish();
