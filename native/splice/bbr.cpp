@@ -14,6 +14,8 @@ constexpr double kGrowth = 1.25;          // a round that brought less than that
 constexpr int kRoundsWithoutGrowth = 3;
 constexpr std::array<double, 8> kCycle{1.25, 0.75, 1, 1, 1, 1, 1, 1};
 constexpr double kTooManyLost = 0.1;      // of a round: more than any link loses by chance that is worth using
+constexpr double kTooManyAtStart = 0.2;   // who doubles overfills a queue by a large part; a short round loses a tenth by chance
+constexpr std::uint32_t kLeastLostSegments = 4;
 constexpr double kBeta = 0.7;
 constexpr std::uint64_t kShortestLastsUs = 10'000'000;  // then the shortest round trip is looked for anew,
 constexpr std::uint64_t kShortPhaseUs = 200'000;        // for so long,
@@ -100,11 +102,14 @@ void Bbr::judge_start(bool is_of_path) noexcept {
   }
 }
 
+bool Bbr::is_queue(std::uint32_t lost, std::uint32_t of) const noexcept {
+  const double share = phase_ == Phase::start ? kTooManyAtStart : kTooManyLost;
+  return lost >= kLeastLostSegments * mss_ && lost > share * of;
+}
+
 // Where a full queue throws away a large part of a round, less is kept on the way until the path shows that it carries more.
 void Bbr::judge_losses(std::uint32_t delivered, std::uint32_t in_flight) noexcept {
-  const double part = delivered + lost_ == 0 ? 0 : static_cast<double>(lost_) / (delivered + lost_);
-  const bool is_enough_to_tell = lost_ >= 4U * mss_;
-  if (part > kTooManyLost && is_enough_to_tell) {
+  if (is_queue(lost_, delivered + lost_)) {
     const auto product = share_of_product(1);
     bound_ = std::max(static_cast<std::uint32_t>(std::min(window_, std::max(in_flight, product)) * kBeta), product);
     if (phase_ == Phase::start) rounds_without_growth_ = kRoundsWithoutGrowth;
@@ -165,7 +170,7 @@ void Bbr::set_window(const Arrival& arrival) noexcept {
 
 void Bbr::enter_recovery(std::uint32_t before_it, std::uint32_t in_flight, Tick now) noexcept {
   window_before_ = window_;
-  if (before_it - std::min(in_flight, before_it) <= kTooManyLost * before_it) return;  // by chance, or the round will tell
+  if (!is_queue(before_it - std::min(in_flight, before_it), before_it)) return;  // by chance, or the round will tell
   is_conserving_ = true;  // for a round: what is sent replaces what has arrived
   conserving_since_ = now;
   window_ = std::max<std::uint32_t>(in_flight, mss_);

@@ -55,6 +55,8 @@ class Bbr {
   [[nodiscard]] double pacing_gain() const noexcept;
   void end_round(const Arrival& arrival, Tick now) noexcept;
   void judge_start(bool is_of_path) noexcept;
+  /// Whether so much was lost that no link, but only a full queue, would lose it.
+  [[nodiscard]] bool is_queue(std::uint32_t lost, std::uint32_t of) const noexcept;
   void judge_losses(std::uint32_t delivered, std::uint32_t in_flight) noexcept;
   void take_rtt(std::uint64_t rtt_us, Tick now) noexcept;
   void go_through_phases(const Arrival& arrival, Tick now) noexcept;
