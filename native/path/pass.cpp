@@ -43,12 +43,13 @@ bool is_in_window(SeqNum begin, SeqNum end, SeqNum acknowledged, SeqNum edge) no
   return !before(end + 1U, acknowledged) && !before(edge + 1U, begin) && !before(edge + 1U, end);
 }
 
-// Options have 40 bytes: beside timestamps, which the far side need not have, three blocks (RFC 2018 3).
-void shift_blocks(const wire::TcpOptions& from, std::uint32_t shift, SeqNum above, wire::TcpOptions& to) noexcept {
+// Options have 40 bytes: beside timestamps, which the far side need not have, three blocks (RFC 2018 3). Only what lies between
+// `above` and `below` is between the two ends: before it stands what is between the far side and our custody, behind it nothing.
+void shift_blocks(const wire::TcpOptions& from, std::uint32_t shift, SeqNum above, SeqNum below, wire::TcpOptions& to) noexcept {
   const std::uint8_t room = to.has_timestamps ? 3 : 4;
   for (std::uint8_t i = 0; i < from.sack_count && to.sack_count < room; ++i) {
     const wire::SackBlock block{from.sack[i].begin + shift, from.sack[i].end + shift};
-    if (!before(block.begin, above)) to.sack[to.sack_count++] = block;  // what lies below is between the far side and our custody
+    if (!before(block.begin, above) && !before(below, block.end)) to.sack[to.sack_count++] = block;
   }
 }
 
@@ -111,7 +112,7 @@ Verdict pass_to_server(State& s, const Flow& f, const Work& w) noexcept {
     h.options.ts_value = seg.options.ts_value;
     h.options.ts_echo = seg.options.ts_echo - f.down.stamp_offset;
   }
-  if (f.has(Flow::kServerSack)) shift_blocks(seg.options, 0U - down_shift(f), SeqNum{f.down.first_plain}, h.options);
+  if (f.has(Flow::kServerSack)) shift_blocks(seg.options, 0U - down_shift(f), SeqNum{f.down.first_plain}, f.down.sent() - down_shift(f), h.options);
   const MutableBytes payload = cut_answered(f, seg, h);
   s.counters.add(Count::packets_to_servers);
   if (!payload.empty()) s.counters.add(Count::passed_up_packets);
@@ -136,7 +137,7 @@ Verdict pass_to_client(State& s, const Flow& f, const Work& w) noexcept {
     h.options.ts_value = f.has(Flow::kServerTimestamps) ? seg.options.ts_value + f.down.stamp_offset : splice::own_stamp(s.r);
     h.options.ts_echo = f.has(Flow::kServerTimestamps) ? seg.options.ts_echo : f.client_tcp.ts_value;
   }
-  if (f.has(Flow::kServerSack)) shift_blocks(seg.options, 0U - up_shift(f), ack - up_shift(f), h.options);
+  if (f.has(Flow::kServerSack)) shift_blocks(seg.options, 0U - up_shift(f), ack - up_shift(f), SeqNum{f.up.sent()} - up_shift(f), h.options);
   s.counters.add(Count::packets_to_clients);
   if (seg.payload_bytes != 0) s.counters.add(Count::passed_down_packets);
   if (s.r.trace != nullptr) trace_out(s, f, splice::TraceSide::client, h, seg.payload_bytes, f.up.shift_shown);

@@ -85,6 +85,7 @@ State::State(const PathConfig& config, port::ChunkPool& pool, secure::Link& link
       max_flows(config.max_flows),
       secure(link),
       syn_key(config.syn_key),
+      spent_cookies(config.syn_key),
       layer7(config.max_flows),
       handshakes(kMaxHandshakes),
       worker(config.worker),

@@ -13,6 +13,7 @@
 #include "path/half_open.hpp"
 #include "path/layer7.hpp"
 #include "path/path.hpp"
+#include "path/spent_cookies.hpp"
 #include "port/port.hpp"
 #include "splice/custody.hpp"
 #include "splice/local_sender.hpp"
@@ -132,6 +133,7 @@ struct State {
   std::uint32_t max_flows;
   secure::Link& secure;
   SipKey syn_key;
+  SpentCookies spent_cookies;
   std::deque<RouteSet> route_sets;   // oldest first; the last is current
   ObjectPool<Layer7> layer7;
   ObjectPool<Handshake> handshakes;

@@ -57,6 +57,7 @@ TEST_CASE("I1-I6: seeds that once found a fault") {
       Found{10035708, "passes-proxy-corruption", "a client that had not heard its connection's RST acknowledged that one's byte to the next server"},
       Found{11300919, "balance-refused", "the answer of a server was lost, the SYN to the next too, the third refused: the client was refused though two were well"},
       Found{11269492, "balance-silent", "the same, and the client was left with the third, which was dead"},
+      Found{18042205, "passes-proxy-refused-loss", "the same by SACK"},
       Found{69, "far-bulk-loss", "a far flow sent by what its client's SYN had promised: dropped beyond the window, and sent again for ever"},
       Found{48, "far-bulk-loss", "the same"},
       Found{3, "far-small-windows-loss", "the same"},

@@ -91,6 +91,42 @@ TEST_CASE("A8, A9: bytes pass both ways as they are, each packet one packet, and
   }
 }
 
+TEST_CASE("A9: a connection that has ended is not opened again by what its client sends once more; the client hears that it is gone") {
+  PathRig rig(proxied());
+  rig.connect();
+  rig.server_answers();
+  const sim::Segment first = rig.client.segment(0, 0, sim::kAck);
+  rig.send(Side::client, first);
+  rig.send(Side::server, rig.server.segment(0, 0, sim::kRst | sim::kAck));
+  REQUIRE(rig.path().live_flows() == 0);
+  rig.clear();
+  rig.send(Side::client, first);
+  CHECK(rig.path().live_flows() == 0);
+  CHECK(rig.to_server.empty());
+  REQUIRE(rig.to_client.size() == 1);
+  CHECK(rig.to_client[0].has(sim::kRst));
+}
+
+TEST_CASE("I1: nor is it told by SACK that its client has it") {
+  for (const RigPlan& plan : {balanced(), proxied()}) {
+    PathRig rig(plan);
+    join(rig, plan);
+    server_says(rig, "answer");
+    rig.clear();
+    sim::Segment ack = rig.client.segment(0, 0, sim::kAck);
+    const std::uint32_t begin = ack.ack - 6;
+    ack.ack = begin;
+    ack.options.sack_count = 2;
+    ack.options.sacks[0] = {begin + 7, begin + 20};  // of a connection before this one
+    ack.options.sacks[1] = {begin + 3, begin + 6};
+    rig.send(Side::client, ack);
+    REQUIRE(rig.to_server.size() == 1);
+    const sim::TcpOptions& told = rig.to_server[0].segment.options;
+    REQUIRE(told.sack_count == 1);
+    CHECK(told.sacks[0].begin == rig.to_server[0].segment.ack + 3);
+  }
+}
+
 TEST_CASE("I1: what no server of this connection has sent is not acknowledged to it") {
   for (const RigPlan& plan : {balanced(), proxied()}) {
     PathRig rig(plan);
