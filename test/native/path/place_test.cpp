@@ -153,6 +153,24 @@ TEST_CASE("A8: a server that refuses loses the flow to another at once, under th
   CHECK(rig.to_server.back().has(sim::kRst));
 }
 
+TEST_CASE("A8: a server that remembers another connection of these ports is told that it is gone, and then answers the next SYN") {
+  PathRig rig(rig_plan({.hosts = {2}}));
+  aim_at_vip(rig);
+  rig.send(Side::client, rig.client.syn(sim::kSyn));
+  REQUIRE(rig.to_server.size() == 1);
+  sim::Segment challenge = answer_to(rig, rig.to_server[0], sim::kAck);  // RFC 5961 4.2
+  challenge.ack += 5000;
+  rig.send(Side::server, challenge);
+  REQUIRE(rig.to_server.size() == 2);
+  CHECK(rig.to_server[1].segment.flags == sim::kRst);
+  CHECK(rig.to_server[1].segment.seq == challenge.ack);
+  CHECK(rig.to_client.empty());
+  rig.send(Side::client, rig.client.syn(sim::kSyn));
+  rig.send(Side::server, answer_to(rig, rig.to_server.back(), sim::kSyn | sim::kAck));
+  REQUIRE(rig.to_client.size() == 1);
+  CHECK(rig.to_client[0].has(sim::kSyn));
+}
+
 TEST_CASE("A8: a server that said nothing is asked again when the others have failed too: its answer may have been lost") {
   PathRig rig(rig_plan({}));
   aim_at_vip(rig);
