@@ -203,10 +203,11 @@ Verdict admit(State& s, Work& w) noexcept {
 Verdict answer_from_server(State& s, Work& w) noexcept {
   Flow& f = *w.flow;
   const wire::Segment& seg = w.segment;
-  const bool is_answer = seg.has(wire::kAck) && seg.ack == f.up.plain_next;
-  // It remembers another connection, whose end it has not heard, and answers no SYN until that is gone (RFC 9293 3.5.1, 3.10.7.3).
-  if (!is_answer && seg.has(wire::kAck) && f.state == FlowState::syn_sent) return refuse(s, Side::server, w);
-  if (!is_answer) return dropped(Drop::bad_ack);
+  if (!seg.has(wire::kAck)) return dropped(Drop::bad_ack);
+  if (seg.ack != f.up.plain_next) {
+    // It remembers another connection, whose end it has not heard, and answers no SYN until that is gone (RFC 9293 3.5.1, 3.10.7.3).
+    return f.state == FlowState::syn_sent ? refuse(s, Side::server, w) : dropped(Drop::bad_ack);
+  }
   if (seg.has(wire::kRst)) {
     note_failure(s, f, balance::Failing::connect);
     if (f.state == FlowState::syn_sent && move_on(s, f, Failed::refused)) return repeat_syn_to_server(s, f);

@@ -1,4 +1,4 @@
-// Stage 2: headers once, checksums once (wire/tcp.cpp). What is not a sound TCP segment ends here, counted by reason.
+// Stage 2: headers once, checksums once (wire/tcp_header.hpp). What is not a sound TCP segment ends here, counted by reason.
 #include "path/state.hpp"
 #include "wire/tcp_header.hpp"
 

@@ -137,7 +137,7 @@ Verdict pass_to_client(State& s, const Flow& f, const Work& w) noexcept {
     h.options.ts_value = f.has(Flow::kServerTimestamps) ? seg.options.ts_value + f.down.stamp_offset : splice::own_stamp(s.r);
     h.options.ts_echo = f.has(Flow::kServerTimestamps) ? seg.options.ts_echo : f.client_tcp.ts_value;
   }
-  if (f.has(Flow::kServerSack)) shift_blocks(seg.options, 0U - up_shift(f), ack - up_shift(f), SeqNum{f.up.sent()} - up_shift(f), h.options);
+  if (f.has(Flow::kServerSack)) shift_blocks(seg.options, 0U - up_shift(f), ack - up_shift(f), f.up.sent() - up_shift(f), h.options);
   s.counters.add(Count::packets_to_clients);
   if (seg.payload_bytes != 0) s.counters.add(Count::passed_down_packets);
   if (s.r.trace != nullptr) trace_out(s, f, splice::TraceSide::client, h, seg.payload_bytes, f.up.shift_shown);

@@ -199,7 +199,7 @@ void translate(State& s, Side side, std::span<Work> work) noexcept;    // transl
 void finish(State& s, std::span<Work> work) noexcept;                  // finish.cpp
 
 /// Shows a received packet of a flow to the trace. Requires: tracing.
-[[gnu::cold]] void trace_in(State& s, Side side, const Work& w) noexcept;            // translate.cpp
+[[gnu::cold]] void trace_in(State& s, Side side, const Work& w) noexcept;  // translate.cpp
 
 // Half-open clients (wake.cpp). Their entries in the table, and Flow::handshake, carry this mark on the record's index.
 inline constexpr std::uint32_t kHalfOpenEntry = 1U << 31;
@@ -311,9 +311,9 @@ void install(splice::Flow& f, secure::Established& e) noexcept;        // handsh
 /// A request to the processors in the flow's name.
 [[nodiscard]] std::unique_ptr<secure::Request> make_request(const State& s, const splice::Flow& f, secure::Request::Kind kind);  // handshake.cpp
 /// An ICMP "packet too big" that quotes a packet of ours. Returns: false when it is anything else.
-[[gnu::cold]] bool take_too_big(State& s, Side side, Work& w) noexcept;              // too_big.cpp
+[[gnu::cold]] bool take_too_big(State& s, Side side, Work& w) noexcept;  // too_big.cpp
 /// Answers a packet that belongs to no flow with RST (RFC 9293 3.10.7.1).
-[[gnu::cold]] Verdict refuse(State& s, Side side, Work& w) noexcept;                 // refuse.cpp
+[[gnu::cold]] Verdict refuse(State& s, Side side, Work& w) noexcept;   // refuse.cpp
 /// Sends a packet without payload. Returns: kConsume, or why not.
 Verdict send_bare(State& s, const wire::Header& h, splice::Outbox& outbox) noexcept;  // refuse.cpp
 /// nullptr while no processor works for the flow, and once the splice does.

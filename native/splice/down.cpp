@@ -157,11 +157,7 @@ void ask_client(Resources& r, Flow& f) noexcept {
   if (!f.down.spans.empty()) f.down.spans.front(r.spans).promised = Span::Promised::no;
   resend_down(r, f, s, {s.payload, old_bytes});
   if (old_bytes == s.payload_bytes || f.state != FlowState::established) return kConsume;
-  wire::Segment fresh = s;
-  fresh.seq += old_bytes;
-  fresh.payload += old_bytes;
-  fresh.payload_bytes -= old_bytes;
-  return take_fresh(r, f, fresh, packet);
+  return take_fresh(r, f, s.behind(old_bytes), packet);
 }
 
 // Copies held plaintext, from the front, into `out`. Returns: bytes taken; flags, class and echo of what they came from. The echo is the

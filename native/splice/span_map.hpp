@@ -75,7 +75,6 @@ class SpanMap {
   [[nodiscard]] const Span& front(const SpanPool& pool) const noexcept { return pool.blocks_[head_].spans[first_]; }
   /// The newest. Requires: not empty.
   [[nodiscard]] Span& back(SpanPool& pool) const noexcept { return pool.blocks_[tail_].spans[last_ - 1U]; }
-  [[nodiscard]] const Span& back(const SpanPool& pool) const noexcept { return pool.blocks_[tail_].spans[last_ - 1U]; }
   void pop_front(SpanPool& pool) noexcept {
     --count_;
     ++first_;

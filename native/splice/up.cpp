@@ -221,11 +221,7 @@ void drain_ahead(Resources& r, Flow& f) noexcept {
   const auto old_bytes = std::min(static_cast<std::uint32_t>(f.up.cipher_next - s.seq), s.payload_bytes);
   resend_up(r, f, s, {s.payload, old_bytes});
   if (old_bytes == s.payload_bytes || f.state != FlowState::established) return kConsume;
-  wire::Segment fresh = s;
-  fresh.seq += old_bytes;
-  fresh.payload += old_bytes;
-  fresh.payload_bytes -= old_bytes;
-  return take_fresh(r, f, fresh, packet);
+  return take_fresh(r, f, s.behind(old_bytes), packet);
 }
 
 // A keep-alive probe on an idle flow: the server shall answer it, not we.

@@ -1,9 +1,7 @@
 #include "wire/tcp.hpp"
 
 #include <algorithm>
-#include <new>
 
-#include "wire/checksum.hpp"
 #include "wire/tcp_header.hpp"
 
 namespace cutwater::wire {

@@ -66,6 +66,14 @@ struct Segment {
   [[nodiscard]] std::uint32_t length() const noexcept {
     return payload_bytes + (has(kSyn) ? 1U : 0U) + (has(kFin) ? 1U : 0U);
   }
+  /// What is left of it without the first bytes of its payload. Requires: it has as many, and no SYN.
+  [[nodiscard]] Segment behind(std::uint32_t bytes) const noexcept {
+    Segment rest = *this;
+    rest.seq += bytes;
+    rest.payload += bytes;
+    rest.payload_bytes -= bytes;
+    return rest;
+  }
 };
 
 enum class ParseError : std::uint8_t { none, not_tcp, short_header, bad_length, fragment, bad_checksum };
