@@ -194,6 +194,9 @@ void settle_end(State& s, Flow& f) noexcept {
   splice::arm(s.r, f);
 }
 
+// What a RST says beside its own number is not looked at (RFC 9293 3.10.7.4: the ACK bit is checked behind it).
+bool acknowledges(const wire::Segment& seg) noexcept { return seg.has(wire::kAck) && !seg.has(wire::kRst); }
+
 // The receiver judges a RST by itself (RFC 5961); we believe one that stands where the flow is.
 bool is_end(SeqNum seq, SeqNum acknowledged, SeqNum sent) noexcept { return seq == acknowledged || seq == sent; }
 
@@ -305,7 +308,7 @@ Verdict pass_from_client(State& s, Work& w) noexcept {
       f.up.set_sent(end);
     }
     if (seg.has(wire::kFin) && end == f.up.sent()) f.up.end = UpEnd::finished;  // not `owed`: that one would be custody's to send
-    if (seg.has(wire::kAck)) take_client_progress(f, seg);
+    if (acknowledges(seg)) take_client_progress(f, seg);
   }
   const bool is_reset = seg.has(wire::kRst) && is_end(begin, f.up.plain_una, f.up.sent());
   const Verdict v = pass_to_server(s, f, w);
@@ -331,7 +334,7 @@ Verdict pass_from_server(State& s, Work& w) noexcept {
       f.down.set_sent(end);
     }
     if (seg.has(wire::kFin) && end == f.down.sent() && f.down.fin == FinState::none) f.down.fin = FinState::owed;
-    if (seg.has(wire::kAck)) take_server_progress(s, f, seg);
+    if (acknowledges(seg)) take_server_progress(s, f, seg);
   }
   if (seg.has(wire::kRst) && is_end(begin, f.down.cipher_una, f.down.sent())) {
     if (f.down.sent() == f.down.first_plain + down_shift(f)) note_failure(s, f, balance::Failing::early_reset);

@@ -58,6 +58,7 @@ TEST_CASE("I1-I6: seeds that once found a fault") {
       Found{11300919, "balance-refused", "the answer of a server was lost, the SYN to the next too, the third refused: the client was refused though two were well"},
       Found{11269492, "balance-silent", "the same, and the client was left with the third, which was dead"},
       Found{18042205, "passes-proxy-refused-loss", "the same by SACK"},
+      Found{22023674, "passes-proxy-pool-loss", "a reset client's last acknowledgement, which nobody had judged, was told the server with the PROXY header"},
       Found{69, "far-bulk-loss", "a far flow sent by what its client's SYN had promised: dropped beyond the window, and sent again for ever"},
       Found{48, "far-bulk-loss", "the same"},
       Found{3, "far-small-windows-loss", "the same"},
