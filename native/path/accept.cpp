@@ -115,14 +115,13 @@ Verdict accept(State& s, Work& w) noexcept {
     case CookieVerdict::Kind::not_first: return dropped(Drop::not_first);
     case CookieVerdict::Kind::first: break;
   }
+  if (s.spent_cookies.has(seg)) return refuse(s, Side::client, w);
   // It hears us; what it wants it has still to say. Where nobody listens to that, the server may be the one to speak first.
   const splice::Route& door = set.routes[listener->door];
-  const bool passes = door.policy.handling == splice::Handling::pass;
-  if (seg.length() == 0 && !passes) return kConsume;
-  if (passes && s.spent_cookies.has(seg)) return refuse(s, Side::client, w);  // what begins in TLS fails at the second server by itself
+  if (seg.length() == 0 && door.policy.handling != splice::Handling::pass) return kConsume;
   w.flow = open_flow(s, door, seg, cookie.memory);
   if (w.flow == nullptr) return dropped(Drop::flow_table_full);
-  if (passes) s.spent_cookies.add(seg);
+  s.spent_cookies.add(seg);
   w.generation = w.flow->generation;
   s.counters.add(Count::cookies_taken);
   return kForward;

@@ -1,7 +1,8 @@
-// SYN cookies that have opened a connection whose bytes pass untouched: each opens one. A client that did not hear how its connection
-// ended sends what it has sent before, and within the cookie's life that would be a first segment again: another connection, to
-// another server, of which the client believes that it is the old one. So such a segment is refused (RFC 9293 3.10.7.1).
-// Remembers the newest few thousand: a place for each hash, the newer displaces the older. Thread: owning worker. Implements: A9.
+// SYN cookies that have opened a connection: each opens one. A client that did not hear how its connection ended sends what it has
+// sent before, and within the cookie's life that would be a first segment again: another connection, perhaps to another server, of
+// which the client believes that it is the old one, and whose bytes would stand behind the old one's. So such a segment is refused
+// (RFC 9293 3.10.7.1).
+// Remembers the newest: a place for each hash, the newer displaces the older. Thread: owning worker. Implements: A9.
 #pragma once
 
 #include <array>
@@ -26,7 +27,7 @@ class SpentCookies {
   }
 
  private:
-  static constexpr std::size_t kPlaces = 16'384;  // 64 kB a worker
+  static constexpr std::size_t kPlaces = 65'536;  // 256 kB a worker: several seconds of the most connections one opens
   static std::uint32_t tag(std::uint64_t h) noexcept { return static_cast<std::uint32_t>(h >> 32) | 1; }  // 0: nothing there
   /// Of what tells one connection from all others: its ends, and both first numbers, of which one is the cookie.
   [[nodiscard]] std::uint64_t hash(const wire::Segment& s) const noexcept {

@@ -302,6 +302,24 @@ TEST_CASE("A9, A16: a client that asks, says close_notify and closes before ther
   CHECK(rig.client_reads() == "the answer");
 }
 
+TEST_CASE("A9: a hello that comes again when its connection has been reset opens no other: the client hears that it is gone") {
+  PathRig rig(proxy());
+  join(rig);
+  const sim::Segment hello = rig.client.segment(0, 200, sim::kAck | sim::kPsh);
+  const sim::Segment bare = rig.client.segment(0, 0, sim::kAck);
+  rig.path().reset_flows(~0U, Reset::shutdown, rig.now());
+  rig.wait(1);
+  for (const sim::Segment& late : {bare, hello}) {
+    rig.clear();
+    rig.send(Side::client, late);
+    CHECK(rig.path().live_flows() == 0);
+    REQUIRE(rig.to_client.size() == 1);
+    CHECK(rig.to_client[0].segment.flags == sim::kRst);
+    CHECK(rig.to_client[0].segment.seq == late.ack);
+  }
+  CHECK(rig.count(Count::cookies_taken) == 1);
+}
+
 TEST_CASE("A9: two services before one server: a client's port that is in use towards it is another one there") {
   RigPlan plan = proxy();
   plan.second_port = 8443;
