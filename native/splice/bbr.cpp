@@ -81,25 +81,28 @@ void Bbr::end_round(const Arrival& arrival, Tick now) noexcept {
   const double seconds = static_cast<double>(std::max<std::uint64_t>(now - round_began_, shortest_us_)) / kSecond;
   const double seen = seconds > 0 ? delivered / seconds : 0;
   const bool is_of_path = starved_rounds_ == 0;  // else it is a lower bound
+  bool has_grown = false;
   if (is_of_path || seen >= rate()) {
     newest_ = static_cast<std::uint8_t>((newest_ + 1) % kRoundsRemembered);
     rates_[newest_] = seen;
-    if (phase_ == Phase::start) judge_start(is_of_path);
+    if (phase_ == Phase::start) has_grown = judge_start(is_of_path);
   }
-  judge_losses(delivered, arrival.in_flight);
+  judge_losses(delivered, arrival.in_flight, has_grown);
   round_began_ = now;
   delivered_before_ = delivered_;
   lost_ = 0;
   if (starved_rounds_ != 0) --starved_rounds_;
 }
 
-void Bbr::judge_start(bool is_of_path) noexcept {
+// Returns: whether the path has shown that it carries more.
+bool Bbr::judge_start(bool is_of_path) noexcept {
   if (rate() >= kGrowth * fullest_) {
     fullest_ = rate();
     rounds_without_growth_ = 0;
-  } else if (is_of_path && rounds_without_growth_ < kRoundsWithoutGrowth) {
-    ++rounds_without_growth_;
+    return true;
   }
+  if (is_of_path && rounds_without_growth_ < kRoundsWithoutGrowth) ++rounds_without_growth_;
+  return false;
 }
 
 bool Bbr::is_queue(std::uint32_t lost, std::uint32_t of) const noexcept {
@@ -107,9 +110,10 @@ bool Bbr::is_queue(std::uint32_t lost, std::uint32_t of) const noexcept {
   return lost >= kLeastLostSegments * mss_ && lost > share * of;
 }
 
-// Where a full queue throws away a large part of a round, less is kept on the way until the path shows that it carries more.
-void Bbr::judge_losses(std::uint32_t delivered, std::uint32_t in_flight) noexcept {
-  if (is_queue(lost_, delivered + lost_)) {
+// Where a full queue throws away a large part of a round, less is kept on the way until the path shows that it carries more. In a
+// round that grew it was none, or not yet: a segment that overtakes many makes them look lost.
+void Bbr::judge_losses(std::uint32_t delivered, std::uint32_t in_flight, bool has_grown) noexcept {
+  if (!has_grown && is_queue(lost_, delivered + lost_)) {
     const auto product = share_of_product(1);
     bound_ = std::max(static_cast<std::uint32_t>(std::min(window_, std::max(in_flight, product)) * kBeta), product);
     if (phase_ == Phase::start) rounds_without_growth_ = kRoundsWithoutGrowth;

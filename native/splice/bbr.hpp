@@ -54,10 +54,10 @@ class Bbr {
   [[nodiscard]] std::uint32_t share_of_product(double gain) const noexcept;
   [[nodiscard]] double pacing_gain() const noexcept;
   void end_round(const Arrival& arrival, Tick now) noexcept;
-  void judge_start(bool is_of_path) noexcept;
+  bool judge_start(bool is_of_path) noexcept;
   /// Whether so much was lost that no link, but only a full queue, would lose it.
   [[nodiscard]] bool is_queue(std::uint32_t lost, std::uint32_t of) const noexcept;
-  void judge_losses(std::uint32_t delivered, std::uint32_t in_flight) noexcept;
+  void judge_losses(std::uint32_t delivered, std::uint32_t in_flight, bool has_grown) noexcept;
   void take_rtt(std::uint64_t rtt_us, Tick now) noexcept;
   void go_through_phases(const Arrival& arrival, Tick now) noexcept;
   void set_window(const Arrival& arrival) noexcept;

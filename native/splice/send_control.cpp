@@ -222,6 +222,7 @@ std::optional<SendControl::Range> SendControl::next_resend(Tick now) noexcept {
   }
   congestion_.note_sent(bytes, during(), now);
   if (rto_at_ == kNever || block->begin == una()) arm(now);
+  arm_tail_probe(now);
   return Range{block->begin, block->end, true};
 }
 
@@ -237,7 +238,8 @@ SendControl::Range SendControl::send_new(std::uint32_t bytes, Tick now) noexcept
 // One segment more than the window allows, so that a loss at the end of a burst is noticed by its echo and not by the timer.
 std::optional<SendControl::Range> SendControl::tail_probe(SeqNum limit, Tick now) noexcept {
   arm(now);
-  if (before(nxt(), limit)) {
+  const bool is_behind_hole = state_ == State::recovery;
+  if (!is_behind_hole && before(nxt(), limit)) {
     const Range range = send_new(std::min<std::uint32_t>(mss_, static_cast<std::uint32_t>(limit - nxt())), now);
     tail_probe_ = TailProbe::fresh;
     tail_probe_end_ = nxt();
@@ -245,7 +247,8 @@ std::optional<SendControl::Range> SendControl::tail_probe(SeqNum limit, Tick now
   }
   tail_probe_ = TailProbe::repeated;
   tail_probe_end_ = nxt();
-  flight_.lose(later(una(), nxt() - mss_), nxt());
+  if (is_behind_hole) flight_.lose(una(), una() + mss_);  // it holds up all the rest
+  else flight_.lose(later(una(), nxt() - mss_), nxt());
   const auto block = flight_.resend(mss_, now, coalesce_us());
   if (!block) return std::nullopt;
   return Range{block->begin, block->end, true};
@@ -258,34 +261,41 @@ std::optional<SendControl::Range> SendControl::next(SeqNum end, Tick now) noexce
     tail_probe_ = TailProbe::none;
     if (!is_idle() && flight_.lost_bytes() == 0) return tail_probe(limit, now);
   }
-  const bool has_work = flight_.lost_bytes() != 0 || before(nxt(), limit);
-  if (!has_work && nxt() == end && in_flight() < congestion_.window()) congestion_.note_starved();
+  const std::int32_t open = limit - nxt();
+  // A segment cut short by the peer's window waits until there is more of it (RFC 9293 3.8.6.2.1).
+  const bool is_silly = open < std::int32_t{mss_} && limit == edge_ && before(limit, end) && !is_idle();
+  const bool has_work = flight_.lost_bytes() != 0 || (open > 0 && !is_silly);
+  if (!has_work && in_flight() < congestion_.window()) congestion_.note_starved();
   if (has_work && now < congestion_.send_at() && !is_idle()) {
     paced_at_ = congestion_.send_at();
     return std::nullopt;
   }
   if (flight_.lost_bytes() != 0) return next_resend(now);
-  if (!before(nxt(), limit)) {
+  if (!has_work) {
     if (before(nxt(), end) && is_idle() && rto_at_ == kNever) {  // zero window: probe when the timer comes (RFC 9293 3.8.6.1)
       is_probing_ = true;
       arm(now);
     }
     return std::nullopt;
   }
-  const auto bytes = std::min<std::uint32_t>(mss_, static_cast<std::uint32_t>(limit - nxt()));
+  const auto bytes = std::min<std::uint32_t>(mss_, static_cast<std::uint32_t>(open));
   if (in_flight() + bytes > congestion_.window() && !is_idle()) return std::nullopt;
-  if (bytes < mss_ && limit == edge_ && before(limit, end) && !is_idle()) return std::nullopt;  // silly window (RFC 9293 3.8.6.2.1)
   const Range range = send_new(bytes, now);
   arm_tail_probe(now);
   return range;
 }
 
+// Also in a recovery when all that was lost is on its way again: the last of it may be lost too, and nothing behind it would show
+// that before the timer. There, other than RFC 8985 7.2 has it, one segment in two round trips is no more than the timer's.
 void SendControl::arm_tail_probe(Tick now) noexcept {
   probe_at_ = kNever;
-  const bool has_use = has_sack_ && state_ == State::open && tail_probe_ == TailProbe::none && !is_probing_ &&
-                       flight_.lost_bytes() == 0 && flight_.held_bytes() == 0 && !is_idle() && rto_.smoothed_us() != 0;
+  const bool is_behind_hole = flight_.held_bytes() != 0;
+  const bool is_quiet = state_ == State::open ? !is_behind_hole : state_ == State::recovery && is_behind_hole;
+  const bool has_use = has_sack_ && is_quiet && tail_probe_ == TailProbe::none && !is_probing_ && flight_.lost_bytes() == 0 &&
+                       !is_idle() && rto_.smoothed_us() != 0;
   if (!has_use) return;
-  const std::uint64_t wait = 2ULL * rto_.smoothed_us() + (flight_.sent_bytes() <= mss_ ? kDelayedAckUs : kProbeSlackUs);
+  const bool may_be_delayed = flight_.sent_bytes() <= mss_ && !is_behind_hole;  // what fills a gap is answered at once (RFC 5681 4.2)
+  const std::uint64_t wait = 2ULL * rto_.smoothed_us() + (may_be_delayed ? kDelayedAckUs : kProbeSlackUs);
   if (now + wait < rto_at_) probe_at_ = now + wait;
 }
 

@@ -23,13 +23,15 @@ struct Link {
   std::uint64_t delay_us = 10'000;  // each way
   std::uint64_t queue_us = 100'000;
   double loss = 0;
+  double overtaking = 0;            // segments that take half the delay
+  std::uint32_t peer_window = 1U << 30;
 };
 
 // A sender that always has something to say, a link, and a receiver that acknowledges every segment with SACK.
 class Trial {
  public:
   Trial(CongestionControl control, const Link& link, std::uint64_t seed = 1) : link_(link), random_{seed} {
-    sender_.start(kStart, kMss, kStart + (1U << 30), true, control);
+    sender_.start(kStart, kMss, kStart + link.peer_window, true, control);
   }
 
   void run_until(std::uint64_t end_us) {
@@ -78,7 +80,9 @@ class Trial {
       }
       longest_queue_us_ = std::max(longest_queue_us_, waits_us);
       free_at_ = free_at_ + n * 1'000'000 / link_.bytes_per_s;
-      arrivals_.push_back({free_at_ + link_.delay_us, static_cast<std::uint32_t>(range->begin - kStart), static_cast<std::uint32_t>(range->end - kStart)});
+      const Tick at = free_at_ + (random_.chance(link_.overtaking) ? link_.delay_us / 2 : link_.delay_us);
+      const auto behind = std::upper_bound(arrivals_.begin(), arrivals_.end(), at, [](Tick t, const Arrival& a) { return t < a.at; });
+      arrivals_.insert(behind, {at, static_cast<std::uint32_t>(range->begin - kStart), static_cast<std::uint32_t>(range->end - kStart)});
     }
     most_at_once_ = std::max(most_at_once_, bytes);
   }
@@ -110,7 +114,8 @@ class Trial {
   void acknowledge() {
     const Ack ack = acks_.front();
     acks_.pop_front();
-    sender_.on_ack(kStart + ack.ack, kStart + (1U << 30), ack.sack, false, now_);
+    edge_ = std::max(edge_, ack.ack + link_.peer_window);
+    sender_.on_ack(kStart + ack.ack, kStart + edge_, ack.sack, false, now_);
     send();
   }
 
@@ -121,7 +126,7 @@ class Trial {
   std::deque<Arrival> arrivals_;
   std::deque<Ack> acks_;
   std::map<std::uint32_t, std::uint32_t> ahead_;
-  std::uint32_t next_ = 0;
+  std::uint32_t next_ = 0, edge_ = 0;
   std::uint64_t received_ = 0, longest_queue_us_ = 0, most_at_once_ = 0, dropped_ = 0;
 };
 
@@ -205,4 +210,27 @@ TEST_CASE("A11, BBR: after a silence of the link the timer begins with a segment
   const std::uint64_t before_it = trial.received();
   trial.run_until(10'000'000);
   CHECK(static_cast<double>(trial.received() - before_it) > 0.85 * 2 * 2'000'000);
+}
+
+TEST_CASE("A11, BBR: a peer whose window is small at first does not end the start: what came then says nothing of the path") {
+  Link link{.bytes_per_s = 50'000'000, .peer_window = 30'500};  // and no whole number of segments
+  Trial trial(CongestionControl::bbr, link);
+  trial.run_until(1'300'000);
+  const std::uint64_t before_it = trial.received();
+  link.peer_window = 1U << 30;
+  trial.set_link(link);
+  trial.run_until(1'500'000);
+  CHECK(trial.received() - before_it > 2'000'000);
+}
+
+TEST_CASE("A11, BBR: segments that overtake others make those look lost; while each round brings more, the start goes on") {
+  std::vector<std::uint64_t> took_us;
+  for (std::uint64_t seed = 1; seed <= 51; ++seed) {
+    Trial trial(CongestionControl::bbr, {.bytes_per_s = 50'000'000, .loss = 0.05, .overtaking = 0.01}, seed);
+    std::uint64_t now = 1'000'000;
+    while (trial.received() < 1'000'000) trial.run_until(now += 1'000);
+    took_us.push_back(now - 1'000'000);
+  }
+  std::sort(took_us.begin(), took_us.end());
+  CHECK(took_us[25] < 300'000);
 }

@@ -169,6 +169,25 @@ TEST_CASE("RFC 8985 7: the end of a burst is probed after two round trips, once;
   CHECK(control.congestion().window() < window);
 }
 
+TEST_CASE("RFC 8985 7: in a recovery, a resend that is lost with nothing behind it goes again after two round trips, once") {
+  SendControl control = started();
+  const SeqNum end = kStart + 10'000U;
+  drain(control, end);
+  Tick now = kNow + 20'000;
+  ack(control, kStart, now, {{kStart + 1'000U, end}}, true);
+  REQUIRE(drain(control, end, now).size() == 1);
+  REQUIRE(control.deadline() < now + 60'000);
+  now = control.deadline();
+  CHECK(control.on_timer(now, end));
+  const auto probe = drain(control, end, now);
+  REQUIRE(probe.size() == 1);
+  CHECK(probe[0].begin == kStart);
+  CHECK(probe[0].is_resent);
+  CHECK(control.deadline() >= now + Rto::kMinUs);
+  ack(control, end, now + 20'000);
+  CHECK(control.deadline() == kNever);
+}
+
 TEST_CASE("RFC 3708: a timer that fired too early costs nothing once every copy is reported as superfluous") {
   SendControl control = started();
   drain(control, kStart + 5'000U);
