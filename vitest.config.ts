@@ -1,4 +1,4 @@
-// Four kinds of test, one list. `unit` and `types` need neither root nor the native build; `native` runs the C++ tests;
+// Four kinds of test, one list. `unit` and `types` need neither root nor the native build; `native` runs the C++ tests beside them;
 // `e2e` moves real packets between network namespaces, one file at a time and alone on the machine.
 import { defineConfig } from 'vitest/config'
 
@@ -29,7 +29,7 @@ export default defineConfig({
           include: ['test/native/**/*.test.ts'],
           testTimeout: 10_000,
           hookTimeout: 30 * minute,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -40,7 +40,7 @@ export default defineConfig({
           hookTimeout: 2 * minute,
           fileParallelism: false,
           pool: 'forks',
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -74,10 +74,10 @@ describe('two workers over xsk', () => {
       expect((await kClients['curl']!(request)).body).toContain('hello from nginx')
       times.push(performance.now() - started)
     }
-    // Most connections have a direction on the other worker's queue, and each of its packets would wait for up to 100 ms if the
-    // owner were not woken: 300 ms for a page, against 30.
+    // Three connections in four have a direction on the other worker's queue, and each of its packets would wait for up to 100 ms
+    // if the owner were not woken: 300 ms for a page, against 30 of those that have none.
     times.sort((a, b) => a - b)
-    expect(times[6]).toBeLessThan(200)
+    expect(times[6]).toBeLessThan(times[0]! * 5)
   })
 
   it('flows of both workers are listed', async () => {
@@ -90,8 +90,10 @@ print("ready", flush=True)
 time.sleep(60)`,
     ]) // prettier-ignore
     await holders.until((stdout) => stdout.includes('ready'), 30_000)
-    const flows = (await lab.appliance.flows()).filter(({ state }) => state === 'established')
-    expect(flows.length).toBeGreaterThanOrEqual(32)
+    const established = async () => (await lab.appliance.flows()).filter(({ state }) => state === 'established')
+    // The last client is ready when its Finished is on its way.
+    await expect.poll(async () => (await established()).length, { timeout: 30_000 }).toBeGreaterThanOrEqual(32)
+    const flows = await established()
     expect(new Set(flows.map(({ client }) => client)).size).toBe(flows.length) // each flow has one owner
     await holders.stop()
   })
