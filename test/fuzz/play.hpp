@@ -237,7 +237,7 @@ class Play {
     check_servers();
   }
   void check_client() {
-    if (!rig_.is_keyed()) return;
+    if (!rig_.is_keyed() || rig_.has_reconnected()) return;
     const std::size_t from = std::max(rig_.client_keyed_at, client_taken_);
     if (rig_.client.in.size() <= from) return;
     require(rig_.client_tls.take(Bytes(rig_.client.in).subspan(from)));

@@ -231,13 +231,14 @@ void KeyedRig::collect(Side side) {
     if (side == Side::server) {
       take_to_server(decoded.segment, is_lost);
     } else if (decoded.segment.target_port == client.port) {
+      if (decoded.segment.has(sim::kSyn) && decoded.segment.has(sim::kAck) && decoded.segment.ack != client.isn + 1U) has_reconnected_ = true;
       const auto offset = static_cast<std::int32_t>(decoded.segment.seq - (client.peer_isn + 1U));
       if (offset >= 0 && !decoded.segment.has(sim::kSyn) && !decoded.segment.has(sim::kRst) && !sent_to_client_.agrees(static_cast<std::size_t>(offset), decoded.segment.payload)) is_contradicted_ = true;
       if (!is_lost) client.take(decoded.segment);
     }
     latest_[index(side)] = std::move(frame);
   }
-  is_contradicted_ = is_contradicted_ || client.is_contradicted;
+  is_contradicted_ = !has_reconnected_ && (is_contradicted_ || client.is_contradicted);
 }
 
 void KeyedRig::take_to_server(const sim::Segment& segment, bool is_lost) {

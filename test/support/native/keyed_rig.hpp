@@ -79,6 +79,8 @@ class KeyedRig {
   [[nodiscard]] path::Path& path();
   [[nodiscard]] std::uint32_t held_chunks() const;
   [[nodiscard]] bool is_contradicted() const { return is_contradicted_; }
+  /// A SYN that is not the client's own was answered: what it hears is of two connections, of which the rig knows one.
+  [[nodiscard]] bool has_reconnected() const { return has_reconnected_; }
   [[nodiscard]] bool is_keyed() const { return is_keyed_; }
   /// Of the client's and the server's incoming stream: where what the record layer wrote begins.
   std::size_t client_keyed_at = 0, server_keyed_at = 0;
@@ -107,7 +109,7 @@ class KeyedRig {
   Sent sent_to_client_;
   std::array<Sent, kServers> sent_to_servers_;
   std::deque<std::unique_ptr<secure::Request>> waiting_;
-  bool is_contradicted_ = false, is_keyed_ = false;
+  bool is_contradicted_ = false, is_keyed_ = false, has_reconnected_ = false;
 };
 
 }  // namespace cutwater::support
