@@ -30,7 +30,8 @@ function namespaces(): string[] {
   return existsSync('/run/netns') ? readdirSync('/run/netns') : []
 }
 
-describe.each([
+// All at once: each has a network of its own, and waits most of its time.
+describe.concurrent.each([
   ['root', [], 'xsk'],
   ['nobody', kAsNobody, 'packet'],
 ] as const)('the demonstration as %s', (_, prefix, port) => {
@@ -68,7 +69,7 @@ describe.each([
   })
 })
 
-describe('the demonstration’s options', () => {
+describe.concurrent('the demonstration’s options', () => {
   it('--keep stays up with commands that work; Ctrl-C removes everything', async () => {
     const running = new RunningProcess([process.execPath, kMain, 'demo', '--quick', '--keep'])
     try {
