@@ -55,6 +55,7 @@ TEST_CASE("I1-I6: seeds that once found a fault") {
       Found{10158367, "custody-bbr-outage", "a third key while records of two were unacknowledged was taken for a flood: the flow was reset"},
       Found{10102673, "duplicates-all", "the same, where copies of a segment cut the KeyUpdate"},
       Found{10035708, "passes-proxy-corruption", "a client that had not heard its connection's RST acknowledged that one's byte to the next server"},
+      Found{32408859, "passes-pool-loss", "the simulator: two clients' first numbers met by chance, and a call of one stood for the other's"},
       Found{11300919, "balance-refused", "the answer of a server was lost, the SYN to the next too, the third refused: the client was refused though two were well"},
       Found{11269492, "balance-silent", "the same, and the client was left with the third, which was dead"},
       Found{18042205, "passes-proxy-refused-loss", "the same by SACK"},

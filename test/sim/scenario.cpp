@@ -238,7 +238,12 @@ void draw_serving(const Profile& p, bool v6, Scenario& s) {
   if (p.serving.sees == Serving::Sees::pool) {
     for (const std::uint8_t number : std::initializer_list<std::uint8_t>{201, 202}) s.pool.push_back(host_of(3, number, servers_v6).address);
     // Behind a pool a connection is known by its numbers: they may not be neighbours.
-    for (std::size_t i = 0; i < s.connections.size(); ++i) s.connections[i].client_tcp.initial_seq -= static_cast<std::uint32_t>(i) * 50'000'000U;
+    for (std::size_t i = 0; i < s.connections.size(); ++i) {
+      auto& own = s.connections[i].client_tcp.initial_seq;
+      own -= static_cast<std::uint32_t>(i) * 50'000'000U;
+      const auto is_near = [&](const ConnectionPlan& other) { return own - other.client_tcp.initial_seq + 10'000U < 20'000U; };
+      if (std::any_of(s.connections.begin(), s.connections.begin() + static_cast<std::ptrdiff_t>(i), is_near)) own -= 25'000'000U;
+    }
   }
 }
 
