@@ -20,6 +20,7 @@ int replay_http(const std::uint8_t* data, std::size_t size);
 int replay_modes(const std::uint8_t* data, std::size_t size);
 int replay_handoff(const std::uint8_t* data, std::size_t size);
 int replay_icmp(const std::uint8_t* data, std::size_t size);
+int replay_card(const std::uint8_t* data, std::size_t size);
 int replay_cookie(const std::uint8_t* data, std::size_t size);
 int replay_flow(const std::uint8_t* data, std::size_t size);
 }
@@ -56,7 +57,7 @@ void replay(const char* name, Target target) {
 
 }  // namespace
 
-TEST_CASE("fuzz: all that is stored of records, hellos, replies, packets, requests, frames, cookies and flows is taken without a fault") {
+TEST_CASE("fuzz: all that is stored of records, hellos, replies, packets, requests, frames, cookies, jobs and flows is taken without a fault") {
   replay("record", replay_record);
   replay("hello", replay_hello);
   replay("reply", replay_reply);
@@ -64,6 +65,7 @@ TEST_CASE("fuzz: all that is stored of records, hellos, replies, packets, reques
   replay("http", replay_http);
   replay("flow", replay_flow);
   replay("cookie", replay_cookie);
+  replay("card", replay_card);
   replay("icmp", replay_icmp);
   replay("handoff", replay_handoff);
   replay("modes", replay_modes);

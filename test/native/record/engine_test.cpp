@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "support/record_room.hpp"
+#include "tb/card_engine.hpp"
 
 using namespace cutwater;
 using namespace cutwater::record;
@@ -41,6 +42,7 @@ static_assert(AeadEngine<SlowEngine>);
 
 void turn(SoftwareEngine&) {}
 void turn(SlowEngine& engine) { engine.turn(); }
+void turn(hw::tb::CardEngine& engine) { engine.turn(); }
 
 /// Seals `count` records and opens them again, all through the engine. Returns: the turns it took.
 template <AeadEngine E>
@@ -98,6 +100,68 @@ TEST_CASE("the software engine completes every job once and in order") {
 TEST_CASE("an engine that completes turns later works through the same interface") {
   SlowEngine engine{default_aead()};
   CHECK(seal_and_open(engine, default_aead(), 200) > 100);
+}
+
+TEST_CASE("the cipher core, as a card behind the rings, completes every job once and in order") {
+  hw::tb::CardEngine engine;
+  CHECK(seal_and_open(engine, default_aead(), 200) > 100);
+}
+
+TEST_CASE("A1: a card gives the bytes and verdicts of the software engine for the same jobs, sealing and opening mixed, good and bad") {
+  std::mt19937_64 random{9};
+  for (const Suite& suite : all_suites()) {
+    const TrafficKeys keys = support::random_keys(random);
+    ExpandedKey key;
+    default_aead().expand(suite, keys, key);
+    hw::tb::CardEngine card;
+    std::vector<std::vector<std::uint8_t>> ours, theirs;  // one for software, one for the card
+    std::vector<EngineJob> jobs;
+    for (std::size_t i = 0; i < 40; ++i) {
+      const auto fragment = support::random_bytes(random, i % 9 == 8 ? 16384 : random() % 300);
+      const bool opens = i % 2 == 1;
+      auto room = opens ? support::sealed(default_aead(), key, keys, i, ContentType::application_data, fragment) : support::RecordRoom{suite, fragment}.bytes();
+      if (i % 8 == 3) room[room.size() - 1 - random() % 16] ^= 1;
+      if (i % 8 == 7) room.resize(kHeaderBytes + random() % 24);  // too short to be one
+      ours.push_back(room);
+      theirs.push_back(room);
+      const std::size_t at = opens ? 0 : suite.front_bytes();
+      jobs.push_back({.operation = opens ? EngineJob::Operation::open : EngineJob::Operation::seal, .key = &key, .keys = &keys, .number = i,
+                      .size = static_cast<std::uint32_t>(opens ? room.size() : fragment.size()), .user = at});
+    }
+    std::vector<EngineCompletion> done;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      jobs[i].bytes = theirs[i].data() + jobs[i].user;
+      REQUIRE(card.submit(jobs[i]));
+    }
+    for (unsigned turns = 0; turns < 1000 && done.size() < jobs.size(); ++turns) {
+      std::array<EngineCompletion, 5> some;
+      card.turn();
+      const std::size_t n = card.complete(some);
+      done.insert(done.end(), some.begin(), some.begin() + static_cast<std::ptrdiff_t>(n));
+    }
+    REQUIRE(done.size() == jobs.size());
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      CAPTURE(i);
+      CAPTURE(suite.name);
+      if (suite.cipher == Cipher::chacha20_poly1305) {  // not in the core: refused, and nothing of the fragment is left in clear
+        CHECK(done[i].sealed_bytes == 0);
+        CHECK(done[i].opened.status != Opened::Status::ok);
+        continue;
+      }
+      jobs[i].bytes = ours[i].data() + jobs[i].user;
+      const EngineCompletion wanted = run(default_aead(), jobs[i]);
+      CHECK(done[i].operation == wanted.operation);
+      CHECK(done[i].sealed_bytes == wanted.sealed_bytes);
+      if (jobs[i].operation == EngineJob::Operation::seal) {
+        CHECK(theirs[i] == ours[i]);
+        continue;
+      }
+      CHECK(done[i].opened.status == wanted.opened.status);
+      CHECK(done[i].opened.alert == wanted.opened.alert);
+      const MutableBytes a = done[i].opened.fragment, b = wanted.opened.fragment;
+      CHECK(std::equal(a.begin(), a.end(), b.begin(), b.end()));
+    }
+  }
 }
 
 TEST_CASE("I5: a full engine takes nothing more, and loses nothing") {
