@@ -28,7 +28,9 @@ if (unknown.length > 0) {
 }
 
 const named = new Set()
-for (const file of testFiles(join(root, 'test'))) for (const id of idsOf(readFileSync(file, 'utf8'))) named.add(id)
+for (const folder of ['test', 'hw/tb']) {
+  for (const file of testFiles(join(root, folder))) for (const id of idsOf(readFileSync(file, 'utf8'))) named.add(id)
+}
 const without = ids.filter((id) => !named.has(id))
 const missing = required.filter((id) => !named.has(id))
 console.log(`check-mechanisms: ${ids.length - without.length} of ${ids.length} have a test`)

@@ -47,7 +47,7 @@ if (!(seconds >= 1 && Number.isInteger(jobs) && jobs >= 1) || unknown.length > 0
 const chosen = parsed.positionals.length > 0 ? parsed.positionals : targets
 
 /** Where libFuzzer's own choice, 4 kB or the longest stored input, would be too long or too short. */
-const longest = { flow: 400, modes: 400, icmp: 300, cookie: 300, record: 20_000 }
+const longest = { flow: 400, modes: 400, icmp: 300, cookie: 300, card: 600, record: 20_000 }
 const native = chosen.filter((name) => name !== 'config')
 const isFast = parsed.values.fast
 const folder = isFast ? build('fuzz-fast', 'OFF') : build('fuzz', 'ON')

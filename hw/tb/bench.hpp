@@ -43,6 +43,8 @@ using Top = void (*)(Stream<RecordJob>&, Stream<InBlock>&, Stream<OutBlock>&, St
 
 class Bench {
  public:
+  static constexpr unsigned kQuietClocks = 1200;  // a record of the greatest size, refused, is wiped without a word before the next may leave
+
   explicit Bench(Top top, Pace pace = Pace::steady, unsigned seed = 1) : top_(top), pace_(pace), random_(seed) {}
 
   void ask(Request request) {
@@ -66,10 +68,10 @@ class Bench {
     if (!completions_.empty() && goes()) take_completion(completions_.read());
   }
 
-  /// Clocks until `answers` jobs are complete, their blocks have come and nothing more does. Returns: whether that came to be in `most` clocks.
-  bool run(std::size_t answers, std::uint64_t most = 100'000) {
-    for (std::uint64_t i = 0; i < most && completions_seen_ < answers; ++i) clock();
-    for (unsigned quiet = 0; quiet < kQuietClocks; ++quiet) {
+  /// Clocks until `answers` jobs are complete and for `quiet_clocks` no block has come. Returns: whether they were in bounded time, and took all there was.
+  bool run(std::size_t answers, unsigned quiet_clocks = kQuietClocks) {
+    for (std::uint64_t i = 0; i < kMostClocks && completions_seen_ < answers; ++i) clock();
+    for (unsigned quiet = 0; quiet < quiet_clocks; ++quiet) {
       const std::uint64_t before = blocks_seen_;
       clock();
       if (blocks_seen_ != before) quiet = 0;
@@ -85,7 +87,7 @@ class Bench {
   [[nodiscard]] const std::deque<Answer>& unclaimed() const { return pending_; }
 
  private:
-  static constexpr unsigned kQuietClocks = 1200;  // more than a buffer that is wiped without a word
+  static constexpr std::uint64_t kMostClocks = 200'000;
 
   bool goes() { return pace_ == Pace::steady || random_() % 3 != 0; }
 

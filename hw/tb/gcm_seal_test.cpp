@@ -9,7 +9,7 @@ using namespace cutwater::hw;
 using namespace cutwater::hw::tb;
 
 TEST_CASE("A2: the sealing pipeline gives the published GCM bytes and tags, all vectors behind each other without a pause, and with some") {
-  for (const unsigned pause : {0, 1, 5}) {
+  for (const unsigned pause : {0U, 1U, 5U}) {
     GcmSeal gcm;
     std::vector<std::uint8_t> wanted, got;
     std::uint64_t clock = 0, tags = 0, last_in = 0, last_out = 0;

@@ -16,7 +16,7 @@ namespace {
 std::vector<std::size_t> lengths(std::mt19937_64& random) {
   std::vector<std::size_t> all;
   for (std::size_t n = 0; n <= 130; ++n) all.push_back(n);
-  for (std::size_t n : {1439, 1440, 1460, 4095, 4096, 16367, 16368, 16369, 16383, 16384}) all.push_back(n);
+  for (const std::size_t n : {1439U, 1440U, 1460U, 4095U, 4096U, 16367U, 16368U, 16369U, 16383U, 16384U}) all.push_back(n);
   for (unsigned i = 0; i < 40; ++i) all.push_back(random() % 2000);
   return all;
 }
@@ -60,7 +60,7 @@ TEST_CASE("A2: and the same bytes while its input pauses and its output is slow"
 TEST_CASE("a record of N blocks takes the sealing core N + 2 clocks, and the next one under another key follows without a bubble") {
   std::mt19937_64 random{12};
   const Golden one{0, random}, other{1, random};
-  for (const std::size_t blocks : {1, 2, 3, 4, 5, 64, 1024}) {
+  for (const std::size_t blocks : {1U, 2U, 3U, 4U, 5U, 64U, 1024U}) {
     Bench bench{record_seal_top};
     bench.ask(one.seal(1, 0, fragment_of(random, blocks)));
     REQUIRE(bench.run(1));
@@ -122,7 +122,7 @@ TEST_CASE("fewer or more blocks than a sealing job said: an error, no keystream,
     const Golden key{which, random};
     const auto fragment = support::random_bytes(random, 100);
     const auto whole = key.sealed(7, fragment);
-    for (const std::size_t blocks : {1, 2, 6, 8, 9, 30}) {
+    for (const std::size_t blocks : {1U, 2U, 6U, 8U, 9U, 30U}) {
       Bench bench{record_seal_top};
       Request broken{key.job(7, 0), in_blocks(support::random_bytes(random, 16 * blocks))};
       broken.job.bytes = 100;  // seven blocks
