@@ -254,7 +254,8 @@ void KeyedRig::take_to_server(const sim::Segment& segment, bool is_lost) {
     if (!is_again) {  // a new connection
       end.in.clear(), end.ahead.clear();
       end.has_fin = end.has_rst = false;
-      if (end.peer_isn != 0) end.out.clear(), end.isn += 1'000'000, end.acked = 0;
+      if (end.peer_isn != 0) end.isn += 1'000'000, end.acked = 0;
+      if (end.peer_isn != 0 || plan_.shape == Shape::far) end.out.clear();  // what was written before the keys began anew is nothing now
       end.peer = segment.source, end.peer_port = segment.source_port;
       sent_to_servers_[which] = {};
       if (plan_.shape == Shape::far) server_tls.start(client_tls.suite(), kServerKey, kCallerKey), server_keyed_at = 0;
