@@ -231,7 +231,7 @@ void KeyedRig::collect(Side side) {
     if (side == Side::server) {
       take_to_server(decoded.segment, is_lost);
     } else if (decoded.segment.target_port == client.port) {
-      if (decoded.segment.has(sim::kSyn) && decoded.segment.has(sim::kAck) && decoded.segment.ack != client.isn + 1U) has_reconnected_ = true;
+      if (decoded.segment.has(sim::kSyn) && decoded.segment.has(sim::kAck)) note_answer(decoded.segment);
       const auto offset = static_cast<std::int32_t>(decoded.segment.seq - (client.peer_isn + 1U));
       if (offset >= 0 && !decoded.segment.has(sim::kSyn) && !decoded.segment.has(sim::kRst) && !sent_to_client_.agrees(static_cast<std::size_t>(offset), decoded.segment.payload)) is_contradicted_ = true;
       if (!is_lost) client.take(decoded.segment);
@@ -239,6 +239,17 @@ void KeyedRig::collect(Side side) {
     latest_[index(side)] = std::move(frame);
   }
   is_contradicted_ = !has_reconnected_ && (is_contradicted_ || client.is_contradicted);
+}
+
+// An answer with another number begins another connection: what went before stands for itself.
+void KeyedRig::note_answer(const sim::Segment& syn_ack) {
+  const bool is_own = syn_ack.ack == client.isn + 1U;
+  if (is_own && (client.peer_isn == 0 || client.peer_isn == syn_ack.seq)) return;
+  has_reconnected_ = has_reconnected_ || !is_own || is_keyed_;
+  is_contradicted_ = is_contradicted_ || client.is_contradicted;
+  client.is_contradicted = false;
+  client.in.clear(), client.ahead.clear();
+  sent_to_client_ = {};
 }
 
 void KeyedRig::take_to_server(const sim::Segment& segment, bool is_lost) {

@@ -79,7 +79,7 @@ class KeyedRig {
   [[nodiscard]] path::Path& path();
   [[nodiscard]] std::uint32_t held_chunks() const;
   [[nodiscard]] bool is_contradicted() const { return is_contradicted_; }
-  /// A SYN that is not the client's own was answered: what it hears is of two connections, of which the rig knows one.
+  /// What the client hears is of two connections, of which the rig knows the keys of one.
   [[nodiscard]] bool has_reconnected() const { return has_reconnected_; }
   [[nodiscard]] bool is_keyed() const { return is_keyed_; }
   /// Of the client's and the server's incoming stream: where what the record layer wrote begins.
@@ -98,6 +98,7 @@ class KeyedRig {
   static std::size_t index(path::Side side) { return side == path::Side::client ? 0 : 1; }
   void collect();
   void collect(path::Side side);
+  void note_answer(const sim::Segment& syn_ack);
   void take_to_server(const sim::Segment& segment, bool is_lost);
   void answer(const secure::Request& request);
   void reply(std::unique_ptr<secure::Reply> reply);
