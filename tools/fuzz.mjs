@@ -50,6 +50,7 @@ const chosen = parsed.positionals.length > 0 ? parsed.positionals : targets
 const longest = { flow: 400, modes: 400, icmp: 300, cookie: 300, card: 600, record: 20_000 }
 const native = chosen.filter((name) => name !== 'config')
 const isFast = parsed.values.fast
+const findings = join(root, 'testlog/fuzz')
 const folder = isFast ? build('fuzz-fast', 'OFF') : build('fuzz', 'ON')
 
 const failed = chosen.filter((name) => (name === 'config' ? fuzzConfig() : fuzz(name)) !== 0)
@@ -81,32 +82,31 @@ function build(name, sanitize) {
       )
 }
 
+/** Where what a target finds is kept, and what is stored of it. libFuzzer adds to the first. */
+function corporaOf(name) {
+  const grown = join(root, 'build/fuzz-corpus', name)
+  for (const path of [grown, findings]) mkdirSync(path, { recursive: true })
+  return [grown, join(root, 'test/fuzz/corpus', name)].filter((path) => existsSync(path))
+}
+
 /** Everything that is stored and has grown, once, by another build. */
 function replay(from, name) {
   console.log(`fuzz: ${name}, with sanitizers`)
-  const corpora = [join(root, 'build/fuzz-corpus', name), join(root, 'test/fuzz/corpus', name)].filter((path) =>
-    existsSync(path),
-  )
   return runProgram(`${from}/fuzz_${name}`, [
-    ...corpora,
+    ...corporaOf(name),
     '-runs=0',
     '-verbosity=0',
-    `-artifact_prefix=${join(root, 'testlog/fuzz')}/${name}-`,
+    `-artifact_prefix=${findings}/${name}-`,
   ])
 }
 
 function fuzz(name) {
-  const stored = join(root, 'test/fuzz/corpus', name)
-  const grown = join(root, 'build/fuzz-corpus', name)
-  const findings = join(root, 'testlog/fuzz')
-  for (const path of [grown, findings]) mkdirSync(path, { recursive: true })
   const dictionary = join(root, 'test/fuzz', `${name}.dict`)
   console.log(`fuzz: ${name}`)
   return runProgram(
     `${folder}/fuzz_${name}`,
     [
-      grown,
-      ...(existsSync(stored) ? [stored] : []),
+      ...corporaOf(name),
       `-max_total_time=${seconds}`,
       `-artifact_prefix=${findings}/${name}-`,
       '-print_final_stats=1',
