@@ -238,8 +238,8 @@ SendControl::Range SendControl::send_new(std::uint32_t bytes, Tick now) noexcept
 // One segment more than the window allows, so that a loss at the end of a burst is noticed by its echo and not by the timer.
 std::optional<SendControl::Range> SendControl::tail_probe(SeqNum limit, Tick now) noexcept {
   arm(now);
-  const bool is_behind_hole = state_ == State::recovery;
-  if (!is_behind_hole && before(nxt(), limit)) {
+  const bool is_recovering = state_ == State::recovery;
+  if (!is_recovering && before(nxt(), limit)) {
     const Range range = send_new(std::min<std::uint32_t>(mss_, static_cast<std::uint32_t>(limit - nxt())), now);
     tail_probe_ = TailProbe::fresh;
     tail_probe_end_ = nxt();
@@ -247,7 +247,7 @@ std::optional<SendControl::Range> SendControl::tail_probe(SeqNum limit, Tick now
   }
   tail_probe_ = TailProbe::repeated;
   tail_probe_end_ = nxt();
-  if (is_behind_hole) flight_.lose(una(), una() + mss_);  // it holds up all the rest
+  if (is_recovering) flight_.lose(una(), una() + mss_);  // it holds up all the rest
   else flight_.lose(later(una(), nxt() - mss_), nxt());
   const auto block = flight_.resend(mss_, now, coalesce_us());
   if (!block) return std::nullopt;
